@@ -1,0 +1,15 @@
+//! turnaway: the latest failed connection attempt of every MQTT client, from the logs that a broker already writes.
+//!
+//! The modules stand in the order in which a line travels:
+//!
+//! ```text
+//! source ── bytes ──▶ wrapper ──▶ record ──▶ grammar ──▶ conversation ──▶ store ──▶ api, cli
+//!  tail,     unwrap     header,    match,     join,         SQLite         hyper,
+//!  rotate    the line   stamp      capture    outcome                      page
+//! ```
+//!
+//! Data flows one way: a later module never calls an earlier one. `engine` wires wrapper to conversation for one log,
+//! `daemon` wires all of it, `model` holds the types that travel.
+
+pub mod clock;
+pub mod model;

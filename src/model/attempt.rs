@@ -1,0 +1,74 @@
+//! A finished conversation, and what it changes in the table.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Millis, Row};
+
+/// What a row's `clientId` was taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Identity {
+    /// The MQTT client ID.
+    ClientId,
+    /// The subject of the client's certificate.
+    Certificate,
+    /// The username.
+    Username,
+    /// The address, because the log gives nothing else.
+    Address,
+}
+
+impl Identity {
+    /// The name in JSON and in the store.
+    pub fn code(self) -> &'static str {
+        match self {
+            Identity::ClientId => "client-id",
+            Identity::Certificate => "certificate",
+            Identity::Username => "username",
+            Identity::Address => "address",
+        }
+    }
+
+    /// The identity with this name.
+    pub fn from_code(code: &str) -> Option<Identity> {
+        [Identity::ClientId, Identity::Certificate, Identity::Username, Identity::Address]
+            .into_iter()
+            .find(|identity| identity.code() == code)
+    }
+}
+
+/// What a row is found by. Two brokers may know the same client ID, and a username may read like a client ID.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClientKey {
+    /// The name of the source.
+    pub broker: String,
+    /// What the name below was taken from.
+    pub identity: Identity,
+    /// The client ID, or what stands for it.
+    pub client_id: String,
+}
+
+impl Row {
+    /// What this row is found by.
+    pub fn key(&self) -> ClientKey {
+        ClientKey { broker: self.broker.clone(), identity: self.identity, client_id: self.client_id.clone() }
+    }
+}
+
+/// A finished conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    /// The connection was refused. The row counts one attempt.
+    Refused(Box<Row>),
+    /// The connection was accepted at this time: the client's row may go.
+    Accepted(ClientKey, Millis),
+}
+
+/// What one client's attempts within a batch come to: at most one write for each client and commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Change {
+    /// The client connected: what stood in the table before this batch goes.
+    pub clear: bool,
+    /// The row to write; its `attempts` and `first_ts` cover this batch only, unless `clear` is set.
+    pub row: Option<Box<Row>>,
+}

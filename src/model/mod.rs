@@ -1,0 +1,12 @@
+//! The types that travel through the program: what an attempt is, what a row is, and the reasons.
+
+mod attempt;
+mod reason;
+mod row;
+
+pub use attempt::{Attempt, Change, ClientKey, Identity};
+pub use reason::{Family, Reason};
+pub use row::{Field, Row};
+
+/// Milliseconds since the epoch, UTC.
+pub type Millis = i64;

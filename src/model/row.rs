@@ -1,0 +1,71 @@
+//! The row: what the store holds and the API serves.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Identity, Millis, Reason};
+
+/// A field of the row, by the name that the API uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Field {
+    /// The client ID, or what stands for it.
+    ClientId,
+    /// The client's address.
+    IpAddress,
+    /// The time of the attempt.
+    Ts,
+    /// The username.
+    Username,
+    /// Whether a password was sent.
+    PasswordProvided,
+    /// Whether the connection used TLS.
+    TlsUsed,
+    /// The reason (and its code).
+    Reason,
+}
+
+/// The latest refused attempt of one client. The order of the fields is that of the JSON; the first seven are TBMQ's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// The MQTT client ID; where the log gives none: the certificate subject, else the username, else `unknown@ADDRESS`.
+    pub client_id: String,
+    /// The client's address without port; IPv6 in the form of RFC 5952.
+    pub ip_address: Option<IpAddr>,
+    /// Time of the last attempt.
+    pub ts: Millis,
+    /// None when the log does not say.
+    pub username: Option<String>,
+    /// None when the log does not say.
+    pub password_provided: Option<bool>,
+    /// None when neither the log nor the source's TLS ports say.
+    pub tls_used: Option<bool>,
+    /// The documented title and the broker's own words.
+    pub reason: String,
+    /// The code of the reason.
+    pub reason_code: Reason,
+    /// Other reasons that the log names beside it or cannot rule out.
+    pub alternatives: Vec<Reason>,
+    /// Fields that were joined or deduced with less than certainty, or that stand where a stranger may write freely.
+    pub inferred: Vec<Field>,
+    /// What `client_id` was taken from.
+    pub identity: Identity,
+    /// The name of the source.
+    pub broker: String,
+    /// Refused attempts of this client since its row was made.
+    pub attempts: u64,
+    /// Time of the first of them.
+    pub first_ts: Millis,
+    /// The raw lines that led to the row: bounded, control characters escaped, secrets removed.
+    pub evidence: Vec<String>,
+}
+
+impl Row {
+    /// Makes this row, the newer one, go on from the row that stood for the same client before it.
+    pub fn continue_from(&mut self, older: &Row) {
+        self.attempts = self.attempts.saturating_add(older.attempts);
+        self.first_ts = older.first_ts;
+    }
+}
