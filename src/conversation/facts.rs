@@ -1,0 +1,149 @@
+//! What is known of one connection, collected from its records.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::grammar::{Captures, Fact, Grammar, Rule, ip};
+
+/// No text that a client sends over MQTT is longer.
+const MAX_TEXT: usize = 65_535;
+
+/// The facts of one connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The MQTT client ID.
+    pub client_id: Option<String>,
+    /// A name that may be the client ID or the address: what follows decides.
+    pub client_name: Option<String>,
+    /// The username.
+    pub username: Option<String>,
+    /// The client's address.
+    pub client_ip: Option<IpAddr>,
+    /// The client's port.
+    pub client_port: Option<u16>,
+    /// The listener's port.
+    pub server_port: Option<u16>,
+    /// The subject of the client's certificate.
+    pub subject: Option<String>,
+    /// What names the connection in this log.
+    pub connection: Option<String>,
+    /// What the records say of TLS.
+    pub tls: Option<bool>,
+    /// What the records say of TLS is likely, not certain.
+    pub tls_likely: bool,
+    /// What the records say of the password.
+    pub password_provided: Option<bool>,
+    /// The broker had read the CONNECT.
+    pub connect: bool,
+}
+
+impl Facts {
+    /// The facts of one record.
+    pub fn of(grammar: &Grammar, rule: &Rule, captures: &Captures, message: &[u8]) -> Facts {
+        let raw = |fact| captures.get(fact, message);
+        let text = |fact| raw(fact).filter(|bytes| !bytes.is_empty()).map(text);
+        let number = |fact| raw(fact).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok());
+        let mut facts = Facts {
+            client_id: raw(Fact::ClientId).filter(|name| !grammar.is_nobody(name) && !name.is_empty()).map(self::text),
+            client_name: None,
+            username: text(Fact::Username),
+            client_ip: raw(Fact::ClientIp).and_then(ip),
+            client_port: number(Fact::ClientPort),
+            server_port: number(Fact::ServerPort),
+            subject: text(Fact::Subject),
+            connection: text(Fact::Connection),
+            tls: rule.tls,
+            tls_likely: false,
+            password_provided: rule.password_provided,
+            connect: rule.connect,
+        };
+        if let Some(name) = raw(Fact::ClientName).filter(|name| !grammar.is_nobody(name) && !name.is_empty()) {
+            facts.name(name, raw(Fact::ClientIp));
+        }
+        facts
+    }
+
+    /// Whether this name is that of nobody: the broker prints the address where it does not know the client ID.
+    pub fn is_nameless(grammar: &Grammar, captures: &Captures, message: &[u8]) -> bool {
+        let name = captures.get(Fact::ClientName, message).or_else(|| captures.get(Fact::ClientId, message));
+        let address = captures.get(Fact::ClientIp, message);
+        name.is_some_and(|name| grammar.is_nobody(name) || name.is_empty() || Some(name) == address)
+    }
+
+    /// A name that stands beside the address it may be is decided at once; another waits.
+    fn name(&mut self, name: &[u8], address: Option<&[u8]>) {
+        match address {
+            Some(address) if address == name => {}
+            Some(_) => self.client_id = Some(text(name)),
+            None if ip(name).is_some() => self.client_name = Some(text(name)),
+            None => self.client_id = Some(text(name)),
+        }
+    }
+
+    /// Adds what another record of the same connection says; what is known already stays.
+    pub fn add(&mut self, other: &Facts) {
+        fn fill<T: Clone>(mine: &mut Option<T>, other: &Option<T>) {
+            if mine.is_none() {
+                mine.clone_from(other);
+            }
+        }
+        fill(&mut self.client_id, &other.client_id);
+        fill(&mut self.client_name, &other.client_name);
+        fill(&mut self.username, &other.username);
+        fill(&mut self.client_ip, &other.client_ip);
+        fill(&mut self.client_port, &other.client_port);
+        fill(&mut self.server_port, &other.server_port);
+        fill(&mut self.subject, &other.subject);
+        fill(&mut self.connection, &other.connection);
+        if self.tls.is_none() {
+            self.tls = other.tls;
+            self.tls_likely = other.tls_likely;
+        }
+        fill(&mut self.password_provided, &other.password_provided);
+        self.connect |= other.connect;
+    }
+
+    /// Whether both can be the same connection.
+    pub fn agree(&self, other: &Facts) -> bool {
+        fn same<T: PartialEq>(one: &Option<T>, two: &Option<T>) -> bool {
+            one.is_none() || two.is_none() || one == two
+        }
+        let names = match (&self.client_name, &other.client_id) {
+            (Some(name), Some(id)) => name == id,
+            _ => true,
+        };
+        // A name that reads as another address than the known one is not the same connection's.
+        let address = |name: &Option<String>| name.as_ref().and_then(|name| ip(name.as_bytes()));
+        let addresses = match (address(&self.client_name).or(self.client_ip), address(&other.client_name).or(other.client_ip)) {
+            (Some(one), Some(two)) => one == two,
+            _ => true,
+        };
+        names
+            && addresses
+            && same(&self.client_id, &other.client_id)
+            && same(&self.client_ip, &other.client_ip)
+            && same(&self.client_port, &other.client_port)
+            && same(&self.connection, &other.connection)
+    }
+
+    /// Settles a name that may be an address, now that the record it belongs to is known: a record that has a client ID of its
+    /// own says that the name is the ID; one that knows no ID says that the name is the address.
+    pub fn settle_name(&mut self, followed_by: &Facts) {
+        if let Some(name) = self.client_name.take()
+            && followed_by.client_id.is_none()
+            && self.client_ip.is_none()
+        {
+            self.client_ip = ip(name.as_bytes());
+        }
+    }
+}
+
+/// Bytes of the log as text: what is no UTF-8 becomes a replacement character, and no text is longer than MQTT allows.
+fn text(bytes: &[u8]) -> String {
+    let mut end = bytes.len().min(MAX_TEXT);
+    while end < bytes.len() && end > 0 && bytes[end] & 0xc0 == 0x80 {
+        end -= 1;
+    }
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}

@@ -1,0 +1,337 @@
+//! Decides what a record does to the conversations of one stream: one broker process writing one log.
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::Facts;
+use super::open::{Found, Open, Opened};
+use super::refusal::{Context, Settings, Why};
+use crate::grammar::{Captures, Fact, Grammar, Outcome, Rule};
+use crate::model::{Attempt, ClientKey, Field, Identity, Millis};
+
+/// How long a record that says more about the next one waits for it. The broker writes both in one breath.
+const BREATH: Millis = 2_000;
+
+/// One record, understood.
+#[derive(Debug)]
+pub struct Said<'a> {
+    /// The rule that fits.
+    pub rule: &'a Rule,
+    /// What it captured.
+    pub captures: Captures,
+    /// The message, after the header.
+    pub message: &'a [u8],
+    /// The record's time.
+    pub ts: Millis,
+    /// That time is the time of reading, or was deduced.
+    pub ts_inferred: bool,
+    /// When it was read.
+    pub read_at: Millis,
+    /// The raw line, fit to be shown.
+    pub line: String,
+}
+
+/// What a record did, for `explain` and the counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A connection is listed as open.
+    Opened,
+    /// It waits for the record that follows.
+    Held,
+    /// An attempt was refused; how its connection was found.
+    Refused(&'static str),
+    /// The client connected.
+    Accepted,
+    /// The client connected, but its name can be read in two ways: no row is cleared.
+    AcceptedUnclear,
+    /// A connection ended without a word.
+    Probe,
+    /// A session that was accepted ended: no failed connect.
+    Session,
+    /// The state began anew.
+    Restart,
+    /// Connections or lines are missing: nothing is found by elimination with certainty from here on.
+    Incomplete,
+    /// Nothing.
+    Nothing,
+}
+
+/// The conversations of one stream.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Joiner {
+    open: Open,
+    /// Records that wait for the one that follows.
+    pending: Option<Context>,
+    /// The client that the last record accepted.
+    accepted: Option<Context>,
+    /// An accepted client calls itself what the broker calls those it does not know: such lines are not certain any more.
+    nobody_taken: bool,
+}
+
+impl Joiner {
+    /// The open connections.
+    pub fn open(&self) -> &Open {
+        &self.open
+    }
+
+    /// Whether a rule that fits the text applies in this state.
+    pub fn applies(&self, grammar: &Grammar, rule: &Rule, captures: &Captures, message: &[u8]) -> bool {
+        if rule.after_accepted {
+            let client = captures.get(Fact::ClientId, message).or_else(|| captures.get(Fact::ClientName, message));
+            return self
+                .accepted
+                .as_ref()
+                .is_some_and(|accepted| client.is_some_and(|client| accepted.facts.client_id.as_deref().map(str::as_bytes) == Some(client)));
+        }
+        !rule.needs_open || Facts::is_nameless(grammar, captures, message) || self.open.has(&Facts::of(grammar, rule, captures, message))
+    }
+
+    /// Takes a record in.
+    pub fn take(&mut self, grammar: &Grammar, settings: &Settings, said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
+        let mut facts = Facts::of(grammar, said.rule, &said.captures, said.message);
+        let (why, handshake) = Why::of(grammar, said.rule, said.captures.get(Fact::Words, said.message), &mut facts);
+        let record = Context {
+            facts,
+            why,
+            evidence: vec![said.line],
+            ts: said.ts,
+            ts_inferred: said.ts_inferred,
+            alone: said.rule.alone || handshake,
+            stack: said.rule.stack,
+            read_at: said.read_at,
+        };
+        let accepted = if said.rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
+        match said.rule.outcome {
+            Outcome::Nothing => Effect::Nothing,
+            Outcome::Context => {
+                self.context(settings, said.rule, record, out);
+                self.accepted = accepted;
+                Effect::Held
+            }
+            Outcome::Opened => {
+                self.flush(settings, out);
+                let line = record.evidence.into_iter().next().unwrap_or_default();
+                self.open.opened(record.facts, record.ts, line);
+                Effect::Opened
+            }
+            Outcome::Restart => {
+                self.flush(settings, out);
+                *self = Joiner::default();
+                self.open.start();
+                Effect::Restart
+            }
+            Outcome::Unlisted | Outcome::Gap => {
+                self.flush(settings, out);
+                self.open.incomplete();
+                Effect::Incomplete
+            }
+            Outcome::Accepted => self.accept(grammar, settings, said.captures, said.message, record, out),
+            Outcome::Ended => {
+                self.pending = None;
+                Effect::Session
+            }
+            Outcome::Closed => self.close(settings, said.rule, record, out),
+            Outcome::Refused => self.refuse(settings, said.rule, accepted, record, out),
+        }
+    }
+
+    /// Time passed: what waits for a record that did not come is finished.
+    pub fn tick(&mut self, settings: &Settings, now: Millis, out: &mut Vec<Attempt>) {
+        if self.pending.as_ref().is_some_and(|pending| now - pending.read_at >= BREATH) {
+            self.flush(settings, out);
+        }
+    }
+
+    /// Whether time alone can still change something.
+    pub fn is_waiting(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Nothing will follow: what waits is finished.
+    pub fn flush(&mut self, settings: &Settings, out: &mut Vec<Attempt>) {
+        let Some(mut pending) = self.pending.take() else { return };
+        if !pending.alone {
+            return;
+        }
+        let mut inferred = Vec::new();
+        if let Some(name) = pending.facts.client_name.take() {
+            // It is the address or the ID of a client that calls itself so; nothing says which.
+            pending.facts.client_ip = crate::grammar::ip(name.as_bytes());
+            inferred.extend([Field::ClientId, Field::IpAddress]);
+        }
+        if pending.facts.client_ip.is_some()
+            && let Found::Certain(opened) = self.find(&pending, settings)
+        {
+            pending.joined(&opened);
+        }
+        out.push(Attempt::Refused(Box::new(pending.into_row(settings, inferred))));
+    }
+
+    /// Lines of the log were lost.
+    pub fn gap(&mut self) {
+        self.pending = None;
+        self.accepted = None;
+        self.open.incomplete();
+    }
+
+    fn context(&mut self, settings: &Settings, rule: &Rule, record: Context, out: &mut Vec<Attempt>) {
+        let fits = self.pending.as_ref().is_some_and(|pending| {
+            let repeated = record.why.words.first().is_some_and(|words| pending.why.words.contains(words));
+            let complete = pending.stack || rule.stack || (rule.begins && pending.alone);
+            let goes_on = pending.stack && rule.stack && !repeated;
+            (goes_on || !complete) && pending.facts.agree(&record.facts)
+        });
+        if !fits {
+            self.flush(settings, out);
+        }
+        match &mut self.pending {
+            None => self.pending = Some(record),
+            Some(pending) => {
+                pending.alone |= record.alone;
+                merge(pending, record);
+            }
+        }
+    }
+
+    fn accept(
+        &mut self,
+        grammar: &Grammar,
+        settings: &Settings,
+        captures: Captures,
+        message: &[u8],
+        mut record: Context,
+        out: &mut Vec<Attempt>,
+    ) -> Effect {
+        // What waits belongs to this connection when both name it; otherwise it was complete.
+        if self.pending.as_ref().is_some_and(|pending| !pending.alone || pending.facts.agree(&record.facts) && pending.facts.client_ip.is_some()) {
+            self.pending = None;
+        }
+        self.flush(settings, out);
+        if let Some(opened) = self.open.take(&record.facts) {
+            record.joined(&opened);
+        } else if self.open.is_complete() {
+            // Accepted without ever having been listed: there are listeners whose connections the log does not show.
+            self.open.incomplete();
+        }
+        let name = captures.get(Fact::ClientId, message).unwrap_or_default();
+        if grammar.is_nobody(name) {
+            self.nobody_taken = true;
+            self.open.incomplete();
+        }
+        let client_id = record.facts.client_id.clone();
+        let ts = record.ts;
+        self.accepted = Some(record);
+        match client_id {
+            Some(_) if captures.ambiguous => Effect::AcceptedUnclear,
+            Some(client_id) => {
+                out.push(Attempt::Accepted(ClientKey { broker: settings.broker.clone(), identity: Identity::ClientId, client_id }, ts));
+                Effect::Accepted
+            }
+            None => Effect::AcceptedUnclear,
+        }
+    }
+
+    /// A connection ended before its client said who it was. What waits before it makes it a refusal after all.
+    fn close(&mut self, settings: &Settings, rule: &Rule, record: Context, out: &mut Vec<Attempt>) -> Effect {
+        if self.pending.as_ref().is_some_and(|pending| pending.alone && agree(pending, &record)) {
+            return self.refuse(settings, rule, None, record, out);
+        }
+        self.flush(settings, out);
+        if self.open.take(&record.facts).is_none() && record.facts.client_port.is_none() && !(self.nobody_taken && self.open.is_empty()) {
+            self.open.eliminate(record.facts.client_ip, record.ts, |_| None);
+        }
+        Effect::Probe
+    }
+
+    fn refuse(&mut self, settings: &Settings, rule: &Rule, accepted: Option<Context>, mut record: Context, out: &mut Vec<Attempt>) -> Effect {
+        if let Some(mut pending) = self.pending.take() {
+            if !pending.stack && agree(&pending, &record) {
+                pending.facts.settle_name(&record.facts);
+                merge(&mut pending, record);
+                record = pending;
+            } else {
+                self.pending = Some(pending);
+                self.flush(settings, out);
+            }
+        }
+        // A name that may be the address, in a record that stands for itself, is the ID: no other name is there.
+        if let Some(name) = record.facts.client_name.take()
+            && record.facts.client_id.is_none()
+        {
+            record.facts.client_id = Some(name);
+        }
+        let mut inferred = rule.doubt.clone();
+        let mut how = "named by the record";
+        if rule.after_accepted
+            && let Some(accepted) = accepted
+        {
+            record.facts.add(&accepted.facts);
+            record.evidence.splice(0..0, accepted.evidence);
+            how = "the client that was accepted just before";
+        } else if let Some(opened) = self.open.take(&record.facts) {
+            record.joined(&opened);
+            how = "by address and port";
+        } else if record.facts.client_port.is_none() && record.facts.connection.is_none() && (rule.elimination || record.facts.client_ip.is_some()) {
+            if self.nobody_taken && record.facts.client_id.is_none() && self.open.is_empty() {
+                // The end of the session of a client that calls itself what the broker calls nobody.
+                return Effect::Session;
+            }
+            how = self.eliminate(settings, &mut record, &mut inferred);
+        }
+        let id = record.facts.client_id.as_deref().unwrap_or_default().as_bytes();
+        if how == "named by the record" && rule.forgeable.iter().any(|text| memchr::memmem::find(id, text).is_some()) {
+            inferred.extend([Field::ClientId, Field::IpAddress]);
+        }
+        out.push(Attempt::Refused(Box::new(record.into_row(settings, inferred))));
+        Effect::Refused(how)
+    }
+
+    fn eliminate(&mut self, settings: &Settings, record: &mut Context, inferred: &mut Vec<Field>) -> &'static str {
+        let named = record.facts.client_ip.is_some();
+        match self.find(record, settings) {
+            Found::Certain(opened) => {
+                record.joined(&opened);
+                "the only connection that it can be"
+            }
+            Found::Address(opened) => {
+                record.joined(&opened);
+                inferred.push(Field::TlsUsed);
+                "one of several of this address"
+            }
+            Found::Guess(opened) => {
+                record.joined(&opened);
+                inferred.extend([Field::IpAddress, Field::TlsUsed]);
+                "guessed: several connections were open, or some are not listed"
+            }
+            Found::Nobody if named => "by the address that it names",
+            Found::Nobody => "no open connection is known",
+        }
+    }
+
+    fn find(&mut self, record: &Context, settings: &Settings) -> Found {
+        let spoke_tls = record.facts.tls.filter(|_| !record.facts.tls_likely);
+        let listener = |opened: &Opened| {
+            let port = opened.facts.server_port?;
+            (!settings.tls_ports.is_empty()).then(|| Some(settings.tls_ports.contains(&port)) == spoke_tls.or(Some(settings.tls_ports.contains(&port))))
+        };
+        self.open.eliminate(record.facts.client_ip, record.ts, listener)
+    }
+}
+
+/// Whether what waits can belong to this record.
+fn agree(pending: &Context, record: &Context) -> bool {
+    pending.facts.agree(&record.facts)
+}
+
+/// Puts a later record of the same connection behind an earlier one.
+fn merge(earlier: &mut Context, later: Context) {
+    let mut facts = later.facts;
+    facts.add(&earlier.facts);
+    earlier.facts = facts;
+    earlier.why.add(later.why);
+    earlier.ts = later.ts;
+    earlier.ts_inferred = later.ts_inferred;
+    earlier.read_at = later.read_at;
+    for line in later.evidence {
+        earlier.push_line(line);
+    }
+}

@@ -1,0 +1,15 @@
+//! Joins the records of one connection until its outcome is known.
+//!
+//! `facts` is what is known of a connection, `open` the connections without an outcome, `refusal` makes a row of a finished
+//! one, `joiner` decides what a record does. Three kinds of join, from certain to deduced: by key (both records name the
+//! connection), by adjacency (the product writes them in one breath), by elimination (only one connection can be meant).
+
+mod facts;
+mod joiner;
+mod open;
+mod refusal;
+
+pub use facts::Facts;
+pub use joiner::{Effect, Joiner, Said};
+pub use open::{Found, Open, Opened};
+pub use refusal::{Context, Settings};

@@ -1,0 +1,217 @@
+//! The connections that are open and have no outcome yet, and which of them a refusal that names nobody can belong to.
+//!
+//! Every line that takes a connection away without naming it takes one of the listed ones. As long as only one address is
+//! left among those that can still be there, that address is certain; when several are left, one of them is guessed and the
+//! guess is said to be one. The count of those that are gone while nobody knows which is kept ("owed"): when as many are
+//! owed as are listed, none is left.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::Facts;
+use crate::model::Millis;
+
+/// More open connections than this are not listed: the oldest are forgotten, and nothing is certain from then on.
+const MAX_OPEN: usize = 4096;
+/// A client that means to connect sends its CONNECT at once: older connections are guessed last.
+const FRESH: Millis = 3_000;
+
+/// An open connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// Address, ports, connection name.
+    pub facts: Facts,
+    /// When it was opened.
+    pub ts: Millis,
+    /// The line that said so.
+    pub line: String,
+    /// It was guessed to be the connection of an earlier refusal.
+    guessed: bool,
+}
+
+/// The open connections of one stream.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Open {
+    list: Vec<Opened>,
+    /// Connections that are gone while nobody knows which.
+    owed: usize,
+    /// The same among the connections of one address.
+    owed_by_address: BTreeMap<Option<IpAddr>, usize>,
+    /// All connections that are open are listed.
+    complete: bool,
+}
+
+/// Which open connection a record belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// This one.
+    Certain(Box<Opened>),
+    /// It is one of several with one address; the port may differ.
+    Address(Box<Opened>),
+    /// One of several, of which this is the likeliest.
+    Guess(Box<Opened>),
+    /// None is listed that it could be.
+    Nobody,
+}
+
+impl Open {
+    /// After the broker's start: nothing is open, and everything that will be is listed.
+    pub fn start(&mut self) {
+        *self = Open { complete: true, ..Open::default() };
+    }
+
+    /// From now on connections may be open that are not listed.
+    pub fn incomplete(&mut self) {
+        self.complete = false;
+    }
+
+    /// Whether every open connection is listed.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// How many connections are listed.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether none is listed.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many connections are gone while nobody knows which.
+    pub fn owed(&self) -> usize {
+        self.owed + self.owed_by_address.values().sum::<usize>()
+    }
+
+    /// A connection was opened. One with the same name, if listed, is gone: ports are used again.
+    pub fn opened(&mut self, facts: Facts, ts: Millis, line: String) {
+        if (facts.client_port.is_some_and(|port| port > 0) && facts.client_ip.is_some()) || facts.connection.is_some() {
+            self.take(&facts);
+        }
+        if self.list.len() >= MAX_OPEN {
+            self.list.remove(0);
+            self.complete = false;
+        }
+        self.list.push(Opened { facts, ts, line, guessed: false });
+    }
+
+    /// Whether the connection that these facts name is listed.
+    pub fn has(&self, facts: &Facts) -> bool {
+        self.position(facts).is_some()
+    }
+
+    /// Takes the connection that these facts name.
+    pub fn take(&mut self, facts: &Facts) -> Option<Opened> {
+        let taken = self.list.remove(self.position(facts)?);
+        self.settle();
+        Some(taken)
+    }
+
+    /// Finds the connection of a record that names none, or only an address, and takes it away. `tls` says whether it must
+    /// have been a TLS listener's, which only sways the guess.
+    pub fn eliminate(&mut self, address: Option<IpAddr>, ts: Millis, tls: impl Fn(&Opened) -> Option<bool>) -> Found {
+        if let Some(address) = address {
+            return self.by_address(address, ts);
+        }
+        let mut live = self.live_addresses();
+        let (Some(first), second) = (live.next(), live.next()) else { return Found::Nobody };
+        if second.is_none() && self.complete {
+            drop(live);
+            return self.of_one_address(first, ts);
+        }
+        drop(live);
+        let guess = self.likeliest(ts, tls);
+        self.owed += 1;
+        let found = guess.map_or(Found::Nobody, |index| {
+            self.list[index].guessed = true;
+            Found::Guess(Box::new(self.list[index].clone()))
+        });
+        self.settle();
+        found
+    }
+
+    /// The record names the address: which of its connections it was decides about the listener's port only.
+    fn by_address(&mut self, address: IpAddr, ts: Millis) -> Found {
+        let mine = |open: &Opened| open.facts.client_ip == Some(address);
+        match self.list.iter().filter(|open| mine(open)).count() {
+            0 => Found::Nobody,
+            _ => self.of_one_address(Some(address), ts),
+        }
+    }
+
+    fn of_one_address(&mut self, address: Option<IpAddr>, ts: Millis) -> Found {
+        let same: Vec<usize> = (0..self.list.len()).filter(|index| self.list[*index].facts.client_ip == address).collect();
+        if let [only] = same[..] {
+            let taken = self.list.remove(only);
+            self.settle();
+            return Found::Certain(Box::new(taken));
+        }
+        let one_listener = same.windows(2).all(|pair| self.list[pair[0]].facts.server_port == self.list[pair[1]].facts.server_port);
+        let fresh = same.iter().copied().find(|index| !self.list[*index].guessed && ts - self.list[*index].ts <= FRESH);
+        let Some(index) = fresh.or_else(|| same.first().copied()) else { return Found::Nobody };
+        self.list[index].guessed = true;
+        let chosen = Box::new(self.list[index].clone());
+        *self.owed_by_address.entry(address).or_default() += 1;
+        self.settle();
+        if one_listener { Found::Certain(chosen) } else { Found::Address(chosen) }
+    }
+
+    /// The addresses of which a connection can still be open.
+    fn live_addresses(&self) -> impl Iterator<Item = Option<IpAddr>> + '_ {
+        let mut seen: Vec<Option<IpAddr>> = Vec::new();
+        self.list.iter().filter_map(move |open| {
+            let address = open.facts.client_ip;
+            // Two are enough to know that there are several; more need not be told apart.
+            if seen.len() > 2 || seen.contains(&address) {
+                return None;
+            }
+            seen.push(address);
+            Some(address)
+        })
+    }
+
+    /// Real clients send their CONNECT at once, and the broker serves them in the order of their coming.
+    fn likeliest(&self, ts: Millis, tls: impl Fn(&Opened) -> Option<bool>) -> Option<usize> {
+        let score = |index: &usize| {
+            let open = &self.list[*index];
+            let fresh = ts - open.ts <= FRESH;
+            let order = if fresh { self.list.len() - index } else { *index };
+            (tls(open) != Some(false), !open.guessed, fresh, order)
+        };
+        (0..self.list.len()).max_by_key(score)
+    }
+
+    fn position(&self, facts: &Facts) -> Option<usize> {
+        let same = |open: &Opened| match (&facts.connection, &open.facts.connection) {
+            (Some(one), Some(two)) => one == two,
+            _ => {
+                open.facts.client_ip == facts.client_ip
+                    && (open.facts.client_port == facts.client_port || open.facts.client_port.is_none() || facts.client_port.is_none())
+            }
+        };
+        self.list.iter().rposition(same)
+    }
+
+    /// Forgets those of which it has become certain that they are gone.
+    fn settle(&mut self) {
+        let list = &mut self.list;
+        self.owed_by_address.retain(|address, owed| {
+            let listed = list.iter().filter(|open| open.facts.client_ip == *address).count();
+            if *owed >= listed {
+                list.retain(|open| open.facts.client_ip != *address);
+                return false;
+            }
+            *owed > 0
+        });
+        let gone_of_one_address: usize = self.owed_by_address.values().sum();
+        if self.list.is_empty() || (self.owed > 0 && self.owed + gone_of_one_address >= self.list.len()) {
+            self.list.clear();
+            self.owed = 0;
+            self.owed_by_address.clear();
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Makes a row of a refused connection.
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::Facts;
+use super::open::Opened;
+use crate::grammar::{Because, Grammar, Rule};
+use crate::model::{Field, Identity, Millis, Reason, Row};
+
+/// The bounds of a row's texts.
+const MAX_REASON: usize = 1_024;
+const MAX_EVIDENCE: usize = 8;
+
+/// What the source says that the log does not.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The name of the source.
+    pub broker: String,
+    /// The listeners that use TLS. Empty: not known.
+    pub tls_ports: Vec<u16>,
+}
+
+/// Records that say more about the one that follows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    /// What they say.
+    pub facts: Facts,
+    /// Why the connection failed, as far as they say.
+    pub why: Why,
+    /// The lines.
+    pub evidence: Vec<String>,
+    /// The last one's time.
+    pub ts: Millis,
+    /// That time is not certain.
+    pub ts_inferred: bool,
+    /// They are a group of their own: no other kind of record belongs to it.
+    pub stack: bool,
+    /// They are a refusal even when nothing follows.
+    pub alone: bool,
+    /// When the last one was read.
+    pub read_at: Millis,
+}
+
+/// Why a connection failed, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// The first is the code, the others cannot be ruled out. Empty: not said.
+    pub reasons: Vec<Reason>,
+    /// Further ones if the connection may have used TLS.
+    pub if_tls: Vec<Reason>,
+    /// The broker's words.
+    pub words: Vec<String>,
+    /// How much the text tells, against others of the same failure.
+    weight: usize,
+}
+
+impl Why {
+    /// What one record says, with its facts about TLS put into `facts`.
+    pub fn of(grammar: &Grammar, rule: &Rule, words: Option<&[u8]>, facts: &mut Facts) -> (Why, bool) {
+        let said = words.map(|words| String::from_utf8_lossy(words).into_owned()).filter(|words| !words.is_empty());
+        let mut why = Why { if_tls: rule.reason_tls.clone(), words: rule.words.clone().or(said).into_iter().collect(), weight: 4, ..Why::default() };
+        let mut handshake = false;
+        match &rule.reason {
+            Because::Unsaid => why.weight = 0,
+            Because::Given(reasons) => why.reasons.clone_from(reasons),
+            Because::Tls => match grammar.texts.find(words.unwrap_or_default()) {
+                Some(text) => {
+                    why.reasons.clone_from(&text.reasons);
+                    why.weight = text.weight;
+                    handshake = text.handshake;
+                    if facts.tls.is_none() {
+                        facts.tls = text.tls;
+                        facts.tls_likely = text.tls_likely;
+                    }
+                }
+                None => {
+                    why.reasons = vec![Reason::Other];
+                    why.weight = 1;
+                    facts.tls = facts.tls.or(Some(true));
+                }
+            },
+        }
+        (why, handshake)
+    }
+
+    /// Adds what another record of the same failure says. The one that tells more gives the reason; the words are kept of all.
+    pub fn add(&mut self, other: Why) {
+        let rank = |why: &Why| {
+            let documented = why.reasons.first().is_some_and(|reason| *reason != Reason::Other);
+            (!why.reasons.is_empty(), documented, why.weight, std::cmp::Reverse(why.reasons.len() + why.if_tls.len()))
+        };
+        if rank(&other) > rank(self) {
+            self.reasons = other.reasons;
+            self.if_tls = other.if_tls;
+            self.weight = other.weight;
+        }
+        for words in other.words {
+            if !self.words.contains(&words) && self.words.len() < MAX_EVIDENCE {
+                self.words.push(words);
+            }
+        }
+    }
+}
+
+impl Context {
+    /// Adds a line to the evidence, which is bounded: the first lines and the last are the telling ones.
+    pub fn push_line(&mut self, line: String) {
+        if self.evidence.len() >= MAX_EVIDENCE {
+            self.evidence.remove(MAX_EVIDENCE / 2);
+        }
+        self.evidence.push(line);
+    }
+
+    /// The connection that it belongs to was found: its facts come in, and what was deduced is noted.
+    pub fn joined(&mut self, opened: &Opened) {
+        self.facts.add(&opened.facts);
+        self.evidence.insert(0, opened.line.clone());
+        self.evidence.truncate(MAX_EVIDENCE);
+    }
+
+    /// The row.
+    pub fn into_row(mut self, settings: &Settings, mut inferred: Vec<Field>) -> Row {
+        let facts = &self.facts;
+        let (identity, client_id) = match (&facts.client_id, &facts.subject, &facts.username, facts.client_ip) {
+            (Some(id), ..) => (Identity::ClientId, id.clone()),
+            (None, Some(subject), ..) => (Identity::Certificate, subject.clone()),
+            (None, None, Some(username), _) => (Identity::Username, username.clone()),
+            (None, None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
+            (None, None, None, None) => (Identity::Address, "unknown".to_owned()),
+        };
+        if identity == Identity::Address && inferred.contains(&Field::IpAddress) {
+            inferred.push(Field::ClientId);
+        }
+        let listener = facts.server_port.filter(|_| !settings.tls_ports.is_empty()).map(|port| settings.tls_ports.contains(&port));
+        let tls_used = facts.tls.or(if facts.connect { listener } else { None });
+        if tls_used.is_none() {
+            inferred.retain(|field| *field != Field::TlsUsed);
+        } else if facts.tls.is_some() {
+            // The log says so itself: what was deduced of the listener does not count.
+            inferred.retain(|field| *field != Field::TlsUsed);
+            if facts.tls_likely {
+                inferred.push(Field::TlsUsed);
+            }
+        }
+        if facts.client_ip.is_none() {
+            inferred.retain(|field| *field != Field::IpAddress);
+        }
+        if self.ts_inferred {
+            inferred.push(Field::Ts);
+        }
+        inferred.sort_unstable();
+        inferred.dedup();
+        let mut reasons = std::mem::take(&mut self.why.reasons);
+        if reasons.is_empty() {
+            reasons.push(Reason::Other);
+        }
+        if tls_used != Some(false) {
+            reasons.extend(self.why.if_tls.iter().copied());
+        }
+        let reason_code = reasons.remove(0);
+        let mut alternatives: Vec<Reason> = Vec::new();
+        for reason in reasons {
+            if reason != reason_code && !alternatives.contains(&reason) {
+                alternatives.push(reason);
+            }
+        }
+        Row {
+            client_id,
+            ip_address: facts.client_ip,
+            ts: self.ts,
+            username: facts.username.clone(),
+            password_provided: facts.password_provided,
+            tls_used,
+            reason: reason_text(reason_code, &alternatives, &self.why.words),
+            reason_code,
+            alternatives,
+            inferred,
+            identity,
+            broker: settings.broker.clone(),
+            attempts: 1,
+            first_ts: self.ts,
+            evidence: self.evidence,
+        }
+    }
+}
+
+/// The documented title, those that it could be as well, and the broker's own words.
+fn reason_text(code: Reason, alternatives: &[Reason], words: &[String]) -> String {
+    let mut text = code.title().to_owned();
+    let also: Vec<&str> = alternatives.iter().map(|reason| reason.title()).collect();
+    if !also.is_empty() {
+        text.push_str(" (or ");
+        text.push_str(&also.join(", "));
+        text.push(')');
+    }
+    if !words.is_empty() {
+        text.push_str(": ");
+        text.push_str(&words.join("; "));
+    }
+    crate::text::escaped(text.as_bytes(), MAX_REASON)
+}

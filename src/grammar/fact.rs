@@ -1,0 +1,109 @@
+//! The facts that a grammar may capture: the vocabulary of the names in braces.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! facts {
+    ($($variant:ident $name:literal $about:literal $kind:ident;)*) => {
+        /// A typed value captured from a record.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[repr(u8)]
+        pub enum Fact {
+            $(#[doc = $about] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Fact {
+            /// All facts, in the order of the reference.
+            pub const ALL: &'static [Fact] = &[$(Fact::$variant,)*];
+
+            /// The name that patterns use.
+            pub fn name(self) -> &'static str {
+                match self { $(Fact::$variant => $name,)* }
+            }
+
+            /// What it is, in half a sentence.
+            pub fn about(self) -> &'static str {
+                match self { $(Fact::$variant => $about,)* }
+            }
+
+            /// The kind that a capture of this name has when the pattern names none.
+            pub fn default_kind(self) -> Kind {
+                match self { $(Fact::$variant => Kind::$kind,)* }
+            }
+        }
+    };
+}
+
+facts! {
+    ClientId "client_id" "the MQTT client ID" Text;
+    ClientName "client_name" "the client ID, or the client's address where the broker does not know the ID" Text;
+    Username "username" "the username that the client sent" Text;
+    ClientIp "client_ip" "the client's address" Ip;
+    ClientPort "client_port" "the client's port" Port;
+    ServerPort "server_port" "the port of the listener" Port;
+    Subject "subject" "the subject of the client's certificate" Text;
+    Connection "connection" "what names the connection in this log: an Erlang pid, a thread, a number" Word;
+    Words "words" "the broker's own words for what went wrong" Text;
+    Code "code" "a return or reason code" Int;
+    Secret "secret" "a password or another secret: never stored, never shown" Text;
+    Ignored "_" "text that means nothing to us" Text;
+}
+
+impl Fact {
+    /// How many facts there are.
+    pub const COUNT: usize = Fact::ALL.len();
+
+    /// The fact of this name.
+    pub fn from_name(name: &str) -> Option<Fact> {
+        Fact::ALL.iter().copied().find(|fact| fact.name() == name)
+    }
+}
+
+/// What a capture accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Any bytes, also none; delimited by what stands around it.
+    Text,
+    /// One or more bytes without white space.
+    Word,
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// An address, or what brokers print in its place: a socket's path, or `(null)`.
+    Peer,
+    /// 0 to 65535.
+    Port,
+    /// A decimal number, perhaps negative.
+    Int,
+    /// A hexadecimal number.
+    Hex,
+    /// Text in single or double quotes with backslash escapes; the capture is what stands between the quotes.
+    Quoted,
+}
+
+impl Kind {
+    /// All kinds, in the order of the reference.
+    pub const ALL: &'static [Kind] = &[Kind::Text, Kind::Word, Kind::Ip, Kind::Peer, Kind::Port, Kind::Int, Kind::Hex, Kind::Quoted];
+
+    /// The name that patterns use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Word => "word",
+            Kind::Ip => "ip",
+            Kind::Peer => "peer",
+            Kind::Port => "port",
+            Kind::Int => "int",
+            Kind::Hex => "hex",
+            Kind::Quoted => "quoted",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<Kind> {
+        Kind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// Whether a client could put anything it likes into such a capture.
+    pub fn is_free(self) -> bool {
+        matches!(self, Kind::Text)
+    }
+}

@@ -1,0 +1,120 @@
+//! The grammars that the program knows: those built in, and those of a directory, which add to them or stand in their place.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::diagnostic::Faults;
+use super::load::{load, load_texts};
+use super::rule::Grammar;
+use super::texts::Texts;
+
+/// The built-in grammars: file name and text.
+const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/grammars.rs"));
+const TLS_TEXTS: &str = include_str!("../../grammars/texts/tls.toml");
+
+/// All grammars, by name.
+#[derive(Debug)]
+pub struct Library {
+    grammars: Vec<Arc<Grammar>>,
+    origins: Vec<Origin>,
+    texts: Arc<Texts>,
+}
+
+/// Where a grammar came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Built into the program.
+    Embedded,
+    /// A file of the operator's.
+    File(PathBuf),
+}
+
+/// Why the grammars could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// Faults in one or more files.
+    #[error("{}", .0.iter().map(|faults| faults.to_string()).collect::<Vec<_>>().join("\n\n"))]
+    Faults(Vec<Faults>),
+    /// The directory or a file of it could not be read.
+    #[error("cannot read the grammars in {path}: {source}; check the path and its permissions")]
+    Read {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Library {
+    /// The built-in grammars, then those of the directory, if there is one. A file of the directory stands in the place of
+    /// the grammar whose `name` it has.
+    ///
+    /// # Errors
+    /// All faults of all files together.
+    pub fn load(directory: Option<&Path>) -> Result<Library, LibraryError> {
+        let texts = Arc::new(load_texts("texts/tls.toml", TLS_TEXTS).map_err(|faults| LibraryError::Faults(vec![faults]))?);
+        let mut library = Library { grammars: Vec::new(), origins: Vec::new(), texts };
+        let mut broken = Vec::new();
+        for (file, source) in EMBEDDED {
+            match load(file, source, &library.texts) {
+                Ok((grammar, _)) => library.put(grammar, Origin::Embedded),
+                Err(faults) => broken.push(faults),
+            }
+        }
+        for path in directory.map(toml_files).transpose()?.unwrap_or_default() {
+            let source = std::fs::read_to_string(&path).map_err(|source| LibraryError::Read { path: path.clone(), source })?;
+            match load(&path.display().to_string(), &source, &library.texts) {
+                Ok((grammar, _)) => library.put(grammar, Origin::File(path)),
+                Err(faults) => broken.push(faults),
+            }
+        }
+        if broken.is_empty() { Ok(library) } else { Err(LibraryError::Faults(broken)) }
+    }
+
+    /// The grammar of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Grammar>> {
+        self.grammars.iter().find(|grammar| grammar.name == name)
+    }
+
+    /// All grammars with their origins, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&Arc<Grammar>, &Origin)> {
+        self.grammars.iter().zip(&self.origins)
+    }
+
+    /// The shared texts of TLS libraries.
+    pub fn texts(&self) -> &Arc<Texts> {
+        &self.texts
+    }
+
+    /// The text of a built-in grammar's file.
+    pub fn embedded_source(name: &str) -> Option<&'static str> {
+        EMBEDDED.iter().find(|(file, _)| file.strip_suffix(".toml") == Some(name)).map(|(_, source)| *source)
+    }
+
+    fn put(&mut self, grammar: Grammar, origin: Origin) {
+        let grammar = Arc::new(grammar);
+        match self.grammars.binary_search_by(|known| known.name.cmp(&grammar.name)) {
+            Ok(index) => {
+                self.grammars[index] = grammar;
+                self.origins[index] = origin;
+            }
+            Err(index) => {
+                self.grammars.insert(index, grammar);
+                self.origins.insert(index, origin);
+            }
+        }
+    }
+}
+
+fn toml_files(directory: &Path) -> Result<Vec<PathBuf>, LibraryError> {
+    let wrong = |source| LibraryError::Read { path: directory.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(wrong)? {
+        let path = entry.map_err(wrong)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,395 @@
+//! Makes a [`Grammar`] of a file's text, or says all that is wrong with it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use regex::bytes::RegexBuilder;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::Faults;
+use super::fact::Fact;
+use super::literal;
+use super::matcher::Matcher;
+use super::pattern::{Pattern, PatternError, near};
+use super::reader::{Reader, Table, Text};
+use super::rule::{Because, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
+use super::texts::Texts;
+use crate::model::{Field, Reason};
+
+/// The format of grammar files that this program reads.
+pub const FORMAT: usize = 1;
+
+/// Reads a grammar file.
+///
+/// # Errors
+/// All faults of the file, each with its place. Warnings alone are no error.
+pub fn load(file: &str, source: &str, texts: &Arc<Texts>) -> Result<(Grammar, Faults), Faults> {
+    let (mut reader, document) = Reader::document(source);
+    let grammar = grammar(&mut reader, document.get_ref(), document.span(), texts);
+    let mut faults = reader.faults;
+    faults.sort_by_key(|fault| (fault.span.start, fault.span.end));
+    faults.dedup();
+    let broken = faults.iter().any(|fault| !fault.warning);
+    let faults = Faults { file: file.to_owned(), source: source.to_owned(), found: faults };
+    match grammar {
+        Some(grammar) if !broken => Ok((grammar, faults)),
+        _ => Err(faults),
+    }
+}
+
+fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usize>, texts: &Arc<Texts>) -> Option<Grammar> {
+    let mut top = reader.table(document, span.start..span.start, "a grammar");
+    match top.number(reader, "format", FORMAT..=FORMAT) {
+        Some(_) => {}
+        None if reader.faults.iter().any(|fault| fault.message.starts_with("\"format\"")) => {}
+        None => reader.fault(0..0, "a grammar has no \"format\"", "expected a line format = 1"),
+    }
+    let name = top.needed(reader, "name");
+    if let Some(name) = &name
+        && (name.value.is_empty() || !name.value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'))
+    {
+        reader.fault(name.span.clone(), "a grammar's name is made of small letters, digits and hyphens", "for example \"mosquitto\"");
+    }
+    let title = top.needed(reader, "title");
+    let versions = top.text(reader, "versions");
+    let detect = top.texts(reader, "detect");
+    let detect: Vec<Matcher> = detect.iter().filter_map(|text| pattern(reader, text)).map(|pattern| Matcher::new(&pattern)).collect();
+    if detect.is_empty() {
+        reader.warn(span.start..span.start, "nothing tells an unknown log of this product", "expected detect = [\"a record that only it writes\"]");
+    }
+    let headers = top.texts(reader, "header");
+    let mut headers: Vec<Header> = headers.iter().filter_map(|text| header(reader, text)).collect();
+    if headers.is_empty() {
+        headers.extend(Pattern::parse_header("{message}").ok().map(|pattern| Header { pattern }));
+    }
+    let nobody = top.texts(reader, "nobody").into_iter().map(|text| text.value.into_bytes()).collect();
+    let multiline = top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span)).collect();
+    let mut rules: Vec<Rule> = Vec::new();
+    let mut places: Vec<(String, Range<usize>)> = Vec::new();
+    for (table, span) in top.tables(reader, "rule") {
+        if let Some((rule, place)) = rule(reader, table, span) {
+            if places.iter().any(|(name, _)| *name == rule.name) {
+                reader.fault(place.clone(), format!("another rule is called \"{}\"", rule.name), "every rule has a name of its own");
+            }
+            places.push((rule.name.clone(), place));
+            rules.push(rule);
+        }
+    }
+    if rules.is_empty() {
+        reader.fault(span.start..span.start, "a grammar without rules finds nothing", "expected [[rule]]");
+    }
+    // The best ways first: `find` then gives up early.
+    rules.sort_by_key(|rule| std::cmp::Reverse(rule.ways.iter().map(|way| way.rank).max()));
+    let samples: Vec<Sample> = top.tables(reader, "sample").into_iter().filter_map(|(table, span)| sample(reader, table, span)).collect();
+    if samples.is_empty() {
+        reader.fault(span.start..span.start, "a grammar without samples is not tried", "expected [[sample]] with log and rows");
+    }
+    top.finish(reader);
+    Some(Grammar {
+        name: name?.value,
+        title: title?.value,
+        versions: versions.map(|text| text.value).unwrap_or_default(),
+        detect,
+        headers,
+        nobody,
+        multiline,
+        rules,
+        samples,
+        texts: Arc::clone(texts),
+    })
+}
+
+fn pattern(reader: &mut Reader<'_>, text: &Text) -> Option<Pattern> {
+    noted(reader, text, Pattern::parse(&text.value))
+}
+
+fn header(reader: &mut Reader<'_>, text: &Text) -> Option<Header> {
+    noted(reader, text, Pattern::parse_header(&text.value)).map(|pattern| Header { pattern })
+}
+
+fn noted<T>(reader: &mut Reader<'_>, text: &Text, result: Result<T, Vec<PatternError>>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(errors) => {
+            for error in errors {
+                let span = reader.inside(text, error.at, error.len);
+                reader.fault(span, error.message, error.help);
+            }
+            None
+        }
+    }
+}
+
+fn multiline<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<Multiline> {
+    let mut table = reader.table(table, span, "[[multiline]]");
+    let first = table.needed(reader, "first");
+    let first = first.and_then(|text| pattern(reader, &text));
+    let ends = table.needed(reader, "ends");
+    let max_lines = table.number(reader, "max_lines", 2..=64).unwrap_or(8);
+    let cut_at = table.number(reader, "cut_at", 1..=1 << 20).unwrap_or(usize::MAX);
+    table.finish(reader);
+    Some(Multiline { first: Matcher::new(&first?), ends: ends?.value.into_bytes(), max_lines, cut_at })
+}
+
+fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<(Rule, Range<usize>)> {
+    let mut table = reader.table(table, span.clone(), "a rule");
+    let name = table.needed(reader, "name");
+    let outcome = table.needed(reader, "outcome").and_then(|text| one_outcome(reader, &text));
+    let mut ways = Vec::new();
+    let patterns = table.texts(reader, "match");
+    for text in &patterns {
+        ways.extend(pattern(reader, text).map(|pattern| pattern_way(&pattern, text)));
+    }
+    let regexes = table.texts(reader, "match_regex");
+    let regex_literal = table.text(reader, "literal");
+    for text in &regexes {
+        ways.extend(regex_way(reader, text, regex_literal.as_ref()));
+    }
+    if patterns.is_empty() && regexes.is_empty() {
+        reader.fault(span.clone(), "this rule matches nothing", "expected match = \"…\"");
+    }
+    let reason = reason(reader, &mut table);
+    let reason_tls = table.texts(reader, "reason_tls").iter().filter_map(|text| one_reason(reader, text)).collect();
+    let words = table.text(reader, "words").map(|text| text.value);
+    let rule = Rule {
+        name: name.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
+        outcome: outcome.unwrap_or(Outcome::Nothing),
+        reason_tls,
+        words,
+        tls: table.flag(reader, "tls"),
+        password_provided: table.flag(reader, "password_provided"),
+        connect: table.flag(reader, "connect").unwrap_or(false),
+        begins: table.flag(reader, "begins").unwrap_or(false),
+        stack: table.flag(reader, "stack").unwrap_or(false),
+        alone: table.flag(reader, "alone").unwrap_or(false),
+        needs_open: table.flag(reader, "needs_open").unwrap_or(false),
+        after_accepted: table.flag(reader, "after_accepted").unwrap_or(false),
+        elimination: table.flag(reader, "elimination").unwrap_or(false),
+        doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),
+        forgeable: table.texts(reader, "forgeable").into_iter().map(|text| text.value.into_bytes()).collect(),
+        reason,
+        ways,
+    };
+    table.finish(reader);
+    let place = name.map_or(span, |text| text.span);
+    judge(reader, &rule, &place);
+    outcome.map(|_| (rule, place))
+}
+
+/// What no single key can know: do the rule's parts fit together?
+fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
+    if rule.outcome == Outcome::Refused && rule.reason == Because::Unsaid && rule.words.is_none() && !captures(rule, Fact::Words) {
+        reader.fault(place.clone(), "this refusal gives no reason", "expected reason = [\"…\"], or words for the reason \"other\"");
+    }
+    if rule.reason == Because::Tls && !captures(rule, Fact::Words) {
+        reader.fault(place.clone(), "reason = \"tls\" looks the reason up by the record's {words}", "expected a {words} capture in match");
+    }
+    if (rule.alone || rule.begins || rule.stack) && rule.outcome != Outcome::Context {
+        reader.fault(place.clone(), "\"alone\", \"begins\" and \"stack\" are for outcome = \"context\"", "expected them on a context rule only");
+    }
+    if rule.outcome == Outcome::Opened && !captures(rule, Fact::ClientIp) && !captures(rule, Fact::Connection) {
+        reader.fault(place.clone(), "an opened connection has nothing to be known by", "expected {client_ip} or {connection} in match");
+    }
+    for way in &rule.ways {
+        if rule.outcome != Outcome::Nothing && way.literal.len() < literal::GOOD {
+            reader.warn(
+                place.clone(),
+                format!("\"{}\" has no literal text of {} bytes or more to look for", way.written, literal::GOOD),
+                "scanning is slow for this rule",
+            );
+        }
+    }
+}
+
+fn captures(rule: &Rule, fact: Fact) -> bool {
+    rule.ways.iter().all(|way| match &way.how {
+        How::Pattern(_) => Pattern::parse(&way.written).is_ok_and(|pattern| pattern.facts().any(|has| has == fact)),
+        How::Regex(_, groups) => groups.iter().any(|(has, _)| *has == fact),
+    })
+}
+
+fn pattern_way(pattern: &Pattern, text: &Text) -> Way {
+    let typed = pattern
+        .elements
+        .iter()
+        .filter(|element| matches!(element, super::pattern::Element::Capture { kind, .. } if !kind.is_free()))
+        .count();
+    Way {
+        how: How::Pattern(Matcher::new(pattern)),
+        written: text.value.clone(),
+        rank: (pattern.literal_len(), typed),
+        literal: literal::longest(pattern),
+    }
+}
+
+fn regex_way(reader: &mut Reader<'_>, text: &Text, literal: Option<&Text>) -> Option<Way> {
+    let Some(literal) = literal else {
+        reader.fault(text.span.clone(), "a regular expression needs a \"literal\"", "expected literal = \"a text that every such record holds\"");
+        return None;
+    };
+    let built = RegexBuilder::new(&format!("^(?:{})$", text.value)).unicode(false).dot_matches_new_line(true).size_limit(1 << 20).build();
+    let regex = match built {
+        Ok(regex) => regex,
+        Err(error) => {
+            let error = error.to_string();
+            let line = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            reader.fault(text.span.clone(), "not a regular expression", line);
+            return None;
+        }
+    };
+    let mut groups = Vec::new();
+    for (index, name) in regex.capture_names().enumerate() {
+        let Some(name) = name else { continue };
+        match Fact::from_name(name) {
+            Some(fact) => groups.push((fact, index)),
+            None => reader.fault(
+                text.span.clone(),
+                format!("no fact is called \"{name}\""),
+                near(name, Fact::ALL.iter().map(|fact| fact.name()), "the facts are"),
+            ),
+        }
+    }
+    let rank = (literal.value.len(), 0);
+    Some(Way {
+        how: How::Regex(Box::new(regex), groups),
+        written: text.value.clone(),
+        rank,
+        literal: literal::safe_run(literal.value.as_bytes()).to_vec(),
+    })
+}
+
+fn reason<'s>(reader: &mut Reader<'s>, table: &mut Table<'_, 's>) -> Because {
+    let Some(value) = table.take("reason") else { return Because::Unsaid };
+    if let DeValue::String(text) = value.get_ref()
+        && text == "tls"
+    {
+        return Because::Tls;
+    }
+    let texts = reader.texts(value);
+    Because::Given(texts.iter().filter_map(|text| one_reason(reader, text)).collect())
+}
+
+fn one_reason(reader: &mut Reader<'_>, text: &Text) -> Option<Reason> {
+    let found = Reason::from_code(&text.value);
+    if found.is_none() {
+        reader.fault(
+            text.span.clone(),
+            format!("no reason is called \"{}\"", text.value),
+            near(&text.value, Reason::ALL.iter().map(|reason| reason.code()), "the reasons are"),
+        );
+    }
+    found
+}
+
+fn one_outcome(reader: &mut Reader<'_>, text: &Text) -> Option<Outcome> {
+    let found = Outcome::ALL.iter().find(|(name, ..)| *name == text.value).map(|(_, outcome, _)| *outcome);
+    if found.is_none() {
+        reader.fault(
+            text.span.clone(),
+            format!("no outcome is called \"{}\"", text.value),
+            near(&text.value, Outcome::ALL.iter().map(|(name, ..)| *name), "the outcomes are"),
+        );
+    }
+    found
+}
+
+fn one_field(reader: &mut Reader<'_>, text: &Text) -> Option<Field> {
+    let names = ["clientId", "ipAddress", "ts", "username", "passwordProvided", "tlsUsed", "reason"];
+    let fields =
+        [Field::ClientId, Field::IpAddress, Field::Ts, Field::Username, Field::PasswordProvided, Field::TlsUsed, Field::Reason];
+    let found = names.iter().position(|name| *name == text.value).map(|index| fields[index]);
+    if found.is_none() {
+        reader.fault(text.span.clone(), format!("no field is called \"{}\"", text.value), near(&text.value, names.into_iter(), "the fields are"));
+    }
+    found
+}
+
+fn sample<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<Sample> {
+    let mut table = reader.table(table, span.clone(), "a sample");
+    let why = table.text(reader, "why").map(|text| text.value).unwrap_or_default();
+    let log = table.needed(reader, "log");
+    let timezone = table.text(reader, "timezone").map_or_else(|| "UTC".to_owned(), |text| text.value);
+    let tls_ports = match table.take("tls_ports").map(|value| (value.get_ref(), value.span())) {
+        None => Vec::new(),
+        Some((DeValue::Array(ports), _)) => {
+            ports.iter().filter_map(|port| port.get_ref().as_integer().and_then(|port| port.as_str().parse().ok())).collect()
+        }
+        Some((_, span)) => {
+            reader.fault(span, "\"tls_ports\" is no list", "expected tls_ports = [8883]");
+            Vec::new()
+        }
+    };
+    let mut rows = Vec::new();
+    match table.take("rows").map(|value| (value.get_ref(), value.span())) {
+        Some((DeValue::Array(items), _)) => {
+            for item in items.iter() {
+                rows.extend(sample_row(reader, item));
+            }
+        }
+        Some((_, span)) => reader.fault(span, "\"rows\" is no list", "expected rows = [{ clientId = \"…\" }]"),
+        None => reader.fault(span.clone(), "a sample has no \"rows\"", "expected rows = [{ … }], or rows = [] when nothing must come out"),
+    }
+    table.finish(reader);
+    Some(Sample { why, log: log?.value, tls_ports, timezone, rows, span })
+}
+
+/// A row of a sample: any fields of the API's row. TOML has no null: `absent = ["ipAddress"]` says it.
+fn sample_row(reader: &mut Reader<'_>, item: &toml::Spanned<DeValue<'_>>) -> Option<serde_json::Map<String, serde_json::Value>> {
+    const FIELDS: [&str; 15] = [
+        "clientId", "ipAddress", "ts", "username", "passwordProvided", "tlsUsed", "reason", "reasonCode", "alternatives", "inferred",
+        "identity", "broker", "attempts", "firstTs", "absent",
+    ];
+    let DeValue::Table(table) = item.get_ref() else {
+        reader.fault(item.span(), "this is no row", "expected { clientId = \"…\", … }");
+        return None;
+    };
+    let mut row = serde_json::Map::new();
+    for (key, value) in table.iter() {
+        if FIELDS.contains(&key.get_ref().as_ref()) {
+            row.insert(key.get_ref().to_string(), json(value.get_ref()));
+        } else {
+            reader.fault(key.span(), format!("a row has no field \"{}\"", key.get_ref()), near(key.get_ref(), FIELDS.into_iter(), "the fields are"));
+        }
+    }
+    Some(row)
+}
+
+fn json(value: &DeValue<'_>) -> serde_json::Value {
+    match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).map_or(serde_json::Value::Null, Into::into),
+        DeValue::Float(float) => float.as_str().into(),
+        DeValue::Boolean(flag) => (*flag).into(),
+        DeValue::Datetime(time) => time.to_string().into(),
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
+        DeValue::Table(table) => table.iter().map(|(key, value)| (key.get_ref().to_string(), json(value.get_ref()))).collect(),
+    }
+}
+
+/// Reads the file of TLS texts.
+///
+/// # Errors
+/// All faults of the file.
+pub fn load_texts(file: &str, source: &str) -> Result<Texts, Faults> {
+    let (mut reader, document) = Reader::document(source);
+    let mut top = reader.table(document.get_ref(), document.span(), "a file of texts");
+    let mut texts = Texts::default();
+    for (table, span) in top.tables(&mut reader, "text") {
+        let mut table = reader.table(table, span.clone(), "a text");
+        let contains: Vec<Vec<u8>> = table.texts(&mut reader, "contains").into_iter().map(|text| text.value.into_bytes()).collect();
+        if contains.iter().all(Vec::is_empty) {
+            reader.fault(span, "this text contains nothing", "expected contains = [\"…\"]");
+        }
+        texts.entries.push(super::texts::TlsText {
+            contains,
+            reasons: table.texts(&mut reader, "reason").iter().filter_map(|text| one_reason(&mut reader, text)).collect(),
+            handshake: table.flag(&mut reader, "handshake").unwrap_or(true),
+            weight: table.number(&mut reader, "weight", 0..=9).unwrap_or(5),
+            tls: Some(table.flag(&mut reader, "tls").unwrap_or(true)),
+            tls_likely: table.flag(&mut reader, "tls_likely").unwrap_or(false),
+        });
+        table.finish(&mut reader);
+    }
+    top.finish(&mut reader);
+    if reader.faults.is_empty() { Ok(texts) } else { Err(Faults { file: file.to_owned(), source: source.to_owned(), found: reader.faults }) }
+}

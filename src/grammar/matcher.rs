@@ -1,0 +1,368 @@
+//! Runs a pattern over bytes: anchored at both ends, without allocating.
+//!
+//! Everything but free text has one length. Free text is delimited by what stands around it, and is taken as LONG as the
+//! rest of the pattern allows: what follows it is written by the broker and stands at the end of the record, so a client ID
+//! that imitates the rest of a line stays inside the client ID. A pattern with two free texts can be read in two ways when
+//! one of them holds the text between them; the match then says so ([`Captures::ambiguous`]).
+
+use std::net::IpAddr;
+
+use nom::bytes::complete::{is_not, tag, take_while_m_n, take_while1};
+use nom::character::complete::{char, one_of};
+use nom::combinator::{opt, recognize, verify};
+use nom::sequence::delimited;
+use nom::{IResult, Parser};
+
+use super::fact::{Fact, Kind};
+use super::pattern::{Element, Pattern};
+
+/// How many ways of dividing one record are tried before the record is given up as unreadable. A record of ordinary text
+/// needs a handful; only one made to be slow needs more.
+const TRIES: u32 = 512;
+
+/// The values of one match, as ranges of the record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Captures {
+    ranges: [Option<(u32, u32)>; Fact::COUNT],
+    /// The record can be divided in more than one way; the free texts are the longest-first reading.
+    pub ambiguous: bool,
+}
+
+impl Captures {
+    /// The bytes captured for a fact.
+    pub fn get<'a>(&self, fact: Fact, record: &'a [u8]) -> Option<&'a [u8]> {
+        let (start, end) = self.ranges[fact as usize]?;
+        record.get(start as usize..end as usize)
+    }
+
+    /// Where a fact stands in the record.
+    pub fn range(&self, fact: Fact) -> Option<std::ops::Range<usize>> {
+        self.ranges[fact as usize].map(|(start, end)| start as usize..end as usize)
+    }
+
+    /// The facts that were captured.
+    pub fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
+        Fact::ALL.iter().copied().filter(|fact| self.ranges[*fact as usize].is_some())
+    }
+
+    pub(super) fn set(&mut self, fact: Fact, start: usize, end: usize) {
+        self.ranges[fact as usize] = Some((start as u32, end as u32));
+    }
+}
+
+/// A pattern made ready to run.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    steps: Vec<Step>,
+    free_texts: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Literal(Box<[u8]>),
+    Capture { fact: Fact, kind: Kind },
+}
+
+/// How far a pattern got before it gave up, for `explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reached {
+    /// Byte offset in the record.
+    pub at: usize,
+    /// Index of the element of the pattern that did not fit.
+    pub element: usize,
+}
+
+impl Matcher {
+    /// Makes a rule's pattern ready.
+    pub fn new(pattern: &Pattern) -> Matcher {
+        let steps: Vec<Step> = pattern
+            .elements
+            .iter()
+            .filter_map(|element| match element {
+                Element::Literal(text) => Some(Step::Literal(text.as_bytes().into())),
+                Element::Capture { fact, kind } => Some(Step::Capture { fact: *fact, kind: *kind }),
+                Element::Time(_) | Element::Message => None,
+            })
+            .collect();
+        let free_texts = steps.iter().filter(|step| matches!(step, Step::Capture { kind, .. } if kind.is_free())).count();
+        Matcher { steps, free_texts }
+    }
+
+    /// Matches the whole record.
+    pub fn run(&self, record: &[u8]) -> Option<Captures> {
+        let mut captures = Captures::default();
+        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1 };
+        walk.steps(&self.steps, 0, 0, &mut captures).then_some(())?;
+        if self.free_texts > 1 {
+            // Is there a second way? The walk is run again and asked to pass over its first success.
+            let mut second = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 2 };
+            captures.ambiguous = second.steps(&self.steps, 0, 0, &mut Captures::default());
+        }
+        Some(captures)
+    }
+
+    /// How far this pattern gets into a record that it does not match.
+    pub fn reach(&self, record: &[u8]) -> Reached {
+        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1 };
+        walk.steps(&self.steps, 0, 0, &mut Captures::default());
+        walk.reached
+    }
+}
+
+struct Walk<'a> {
+    record: &'a [u8],
+    tries: u32,
+    reached: Reached,
+    /// Succeed at the n-th way of dividing the record.
+    wanted: u32,
+}
+
+impl Walk<'_> {
+    fn steps(&mut self, steps: &[Step], index: usize, mut at: usize, captures: &mut Captures) -> bool {
+        for (offset, step) in steps.iter().enumerate() {
+            let element = index + offset;
+            self.reached = self.reached.max(Reached { at, element });
+            match step {
+                Step::Literal(text) => {
+                    if !self.record[at..].starts_with(text) {
+                        return false;
+                    }
+                    at += text.len();
+                }
+                Step::Capture { fact, kind } => {
+                    return self.capture(*fact, *kind, &steps[offset + 1..], element + 1, at, captures);
+                }
+            }
+        }
+        self.reached = self.reached.max(Reached { at, element: index + steps.len() });
+        if at != self.record.len() {
+            return false;
+        }
+        self.wanted -= 1;
+        self.wanted == 0
+    }
+
+    /// Tries the ends that the capture may have, longest first.
+    fn capture(&mut self, fact: Fact, kind: Kind, rest: &[Step], next: usize, at: usize, captures: &mut Captures) -> bool {
+        let input = &self.record[at..];
+        let most = longest(kind, input);
+        let mut fits = |walk: &mut Self, len: usize| {
+            if walk.tries == 0 {
+                return false;
+            }
+            walk.tries -= 1;
+            let Some((skip, take)) = accepts(kind, &input[..len]) else { return false };
+            let before = *captures;
+            captures.set(fact, at + skip, at + skip + take);
+            if walk.steps(rest, next, at + len, captures) {
+                return true;
+            }
+            *captures = before;
+            false
+        };
+        match rest.first() {
+            None => fits(self, input.len()),
+            Some(Step::Literal(text)) => {
+                // Only where the literal stands can the capture end: found from the right.
+                let finder = memchr::memmem::FinderRev::new(text.as_ref());
+                let mut window = input.len().min(most.saturating_add(text.len()));
+                while let Some(len) = finder.rfind(&input[..window]) {
+                    if len <= most && fits(self, len) {
+                        return true;
+                    }
+                    if self.tries == 0 || len + text.len() == 0 {
+                        return false;
+                    }
+                    window = len + text.len() - 1;
+                }
+                false
+            }
+            // The checker refuses patterns in which two captures touch.
+            Some(Step::Capture { .. }) => false,
+        }
+    }
+}
+
+/// How long a capture of this kind could be at the most.
+fn longest(kind: Kind, input: &[u8]) -> usize {
+    let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
+    match kind {
+        Kind::Text | Kind::Quoted => input.len(),
+        Kind::Peer => input.iter().position(|byte| *byte == b' ').unwrap_or(input.len()),
+        Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
+        Kind::Ip => run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%')).min(64),
+        Kind::Port => run(|byte| byte.is_ascii_digit()).min(5),
+        Kind::Int => run(|byte| byte.is_ascii_digit() || byte == b'-').min(20),
+        Kind::Hex => run(|byte| byte.is_ascii_hexdigit()).min(16),
+    }
+}
+
+/// Whether these bytes, all of them, are a value of this kind; where the value starts in them, and its length.
+fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
+    let whole = |fits: bool| fits.then_some((0, bytes.len()));
+    match kind {
+        Kind::Text => Some((0, bytes.len())),
+        Kind::Word => whole(!bytes.is_empty()),
+        Kind::Ip => whole(ip(bytes).is_some()),
+        Kind::Peer => whole(matches!(bytes.first(), Some(b'/' | b'@')) || bytes == b"(null)" || ip(bytes).is_some()),
+        Kind::Port => whole(complete(port(bytes)).is_some()),
+        Kind::Int => whole(complete(int(bytes)).is_some()),
+        Kind::Hex => whole(!bytes.is_empty()),
+        Kind::Quoted => complete(quoted(bytes)).map(|_| (1, bytes.len() - 2)),
+    }
+}
+
+fn complete<'a, T>(result: IResult<&'a [u8], T>) -> Option<T> {
+    match result {
+        Ok(([], value)) => Some(value),
+        _ => None,
+    }
+}
+
+fn port(input: &[u8]) -> IResult<&[u8], u32> {
+    let digits = take_while_m_n(1, 5, |byte: u8| byte.is_ascii_digit());
+    verify(digits.map(number), |port| *port <= u32::from(u16::MAX)).parse(input)
+}
+
+fn int(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    recognize((opt(char('-')), take_while1(|byte: u8| byte.is_ascii_digit()))).parse(input)
+}
+
+fn quoted(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let inside = |stop: &'static str| {
+        recognize(nom::multi::many0_count(nom::branch::alt((
+            is_not(stop),
+            recognize((tag("\\"), nom::bytes::complete::take(1usize))),
+        ))))
+    };
+    let (_, quote) = one_of("'\"").parse(input)?;
+    if quote == '"' { delimited(char('"'), inside("\\\""), char('"')).parse(input) } else { delimited(char('\''), inside("\\'"), char('\'')).parse(input) }
+}
+
+fn number(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+}
+
+/// An address as brokers print it. A scope (`%eth0`) is left out; an IPv4 address in IPv6 clothes is the IPv4 address.
+pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
+    // Every address starts so; it spares the parser most words.
+    if !address.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':') {
+        return None;
+    }
+    Some(address.parse::<IpAddr>().ok()?.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn matched(pattern: &str, record: &str) -> Option<Vec<(&'static str, String)>> {
+        let matcher = Matcher::new(&Pattern::parse(pattern).unwrap());
+        let captures = matcher.run(record.as_bytes())?;
+        let mut found: Vec<_> = captures
+            .facts()
+            .map(|fact| (fact.name(), String::from_utf8_lossy(captures.get(fact, record.as_bytes()).unwrap()).into_owned()))
+            .collect();
+        if captures.ambiguous {
+            found.push(("ambiguous", String::new()));
+        }
+        Some(found)
+    }
+
+    #[test]
+    fn addresses_and_ports() {
+        let pattern = "New connection from {client_ip}:{client_port} on port {server_port}.";
+        let fits = |address: &str| matched(pattern, &format!("New connection from {address} on port 1883.")).map(|found| found[0].1.clone());
+        assert_eq!(fits("192.0.2.7:5555"), Some("192.0.2.7".into()));
+        assert_eq!(fits("::1:33434"), Some("::1".into()));
+        assert_eq!(fits("2001:db8::7:33434"), Some("2001:db8::7".into()));
+        assert_eq!(fits("fe80::1%eth0:1"), Some("fe80::1%eth0".into()));
+        assert_eq!(fits("::ffff:192.0.2.7:1"), Some("::ffff:192.0.2.7".into()));
+        assert_eq!(fits("192.0.2.7:70000"), None);
+        assert_eq!(fits("example.org:1"), None);
+        assert_eq!(ip(b"::ffff:192.0.2.7"), "192.0.2.7".parse().ok());
+    }
+
+    #[test]
+    fn a_client_id_that_imitates_the_line_stays_inside_the_client_id() {
+        let pattern = "Client {client_id} [{client_ip}:{client_port}] disconnected: not authorised.";
+        let id = "victim [198.51.100.9:1] disconnected: not authorised.";
+        let found = matched(pattern, &format!("Client {id} [192.0.2.10:51001] disconnected: not authorised.")).unwrap();
+        assert_eq!(found, [("client_id", id.to_owned()), ("client_ip", "192.0.2.10".into()), ("client_port", "51001".into())]);
+    }
+
+    #[test]
+    fn two_free_texts_are_ambiguous_only_when_they_are() {
+        let pattern = "as {client_id} (p{_:int}, u'{username}').";
+        let plain = matched(pattern, "as pump 4 (p2, u'ops team').").unwrap();
+        assert_eq!(plain[..2], [("client_id", "pump 4".into()), ("username", "ops team".to_owned())]);
+        assert!(!plain.iter().any(|(name, _)| *name == "ambiguous"));
+        let hostile = matched(pattern, "as a (p2, u'b (p2, u'c').").unwrap();
+        assert!(hostile.iter().any(|(name, _)| *name == "ambiguous"));
+    }
+
+    #[test]
+    fn a_record_made_to_be_slow_is_given_up() {
+        let pattern = "{client_id} x {username} x {words} x {subject} y";
+        assert_eq!(matched(pattern, &"a x ".repeat(20_000)), None);
+    }
+
+    fn value_of(kind: Kind) -> BoxedStrategy<String> {
+        match kind {
+            Kind::Text => "[ -~é]{0,20}".boxed(),
+            Kind::Word => "[!-~]{1,12}".boxed(),
+            Kind::Ip | Kind::Peer => prop_oneof![
+                any::<std::net::Ipv4Addr>().prop_map(|ip| ip.to_string()),
+                any::<std::net::Ipv6Addr>().prop_map(|ip| ip.to_string())
+            ]
+            .boxed(),
+            Kind::Port => any::<u16>().prop_map(|port| port.to_string()).boxed(),
+            Kind::Int => any::<i32>().prop_map(|int| int.to_string()).boxed(),
+            Kind::Hex => any::<u32>().prop_map(|int| format!("{int:x}")).boxed(),
+            Kind::Quoted => "[ -!#-&(-~]{0,10}".prop_map(|text| format!("\"{}\"", text.replace('\\', ""))).boxed(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_built_from_a_pattern_is_matched_by_it(
+            parts in prop::collection::vec(("[A-Za-z ]{1,8}<", 0..Kind::ALL.len()).prop_flat_map(|(literal, kind)| {
+                let kind = Kind::ALL[kind];
+                (Just(literal), Just(kind), value_of(kind))
+            }), 1..5),
+        ) {
+            let mut elements = Vec::new();
+            let mut line = String::new();
+            let facts = [Fact::ClientId, Fact::Username, Fact::Words, Fact::Code, Fact::Subject];
+            for ((literal, kind, value), fact) in parts.iter().zip(facts) {
+                elements.push(Element::Literal(literal.clone()));
+                elements.push(Element::Capture { fact, kind: *kind });
+                line.push_str(literal);
+                line.push_str(value);
+            }
+            elements.push(Element::Literal(" end.".into()));
+            line.push_str(" end.");
+            let captures = Matcher::new(&Pattern { elements }).run(line.as_bytes());
+            prop_assert!(captures.is_some());
+            let captures = captures.unwrap();
+            if !captures.ambiguous && parts.iter().filter(|part| part.1.is_free()).count() < 2 {
+                for ((_, kind, value), fact) in parts.iter().zip(facts) {
+                    let got = captures.get(fact, line.as_bytes()).unwrap();
+                    let want = if *kind == Kind::Quoted { &value[1..value.len() - 1] } else { value };
+                    prop_assert_eq!(got, want.as_bytes());
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_matched_or_not_without_a_panic(record in prop::collection::vec(any::<u8>(), 0..200)) {
+            for pattern in ["Client {client_id} [{client_ip}:{client_port}] x", "{client_id:quoted} {username} ({code})", "{_}{{{words}"] {
+                let _ = Matcher::new(&Pattern::parse(pattern).unwrap_or(Pattern { elements: vec![] })).run(&record);
+            }
+        }
+    }
+}

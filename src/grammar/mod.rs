@@ -1,0 +1,24 @@
+//! Grammars: declarative files that say how one product's records look and what they mean.
+//!
+//! `pattern` reads the pattern language, `matcher` runs it, `reader` and `load` turn a file into a checked [`Grammar`] or
+//! into [`Faults`] with their places, `library` knows all grammars.
+
+mod diagnostic;
+mod fact;
+pub mod literal;
+mod library;
+mod load;
+mod matcher;
+mod pattern;
+mod reader;
+mod rule;
+mod texts;
+
+pub use diagnostic::{Diagnostic, Faults, render};
+pub use fact::{Fact, Kind};
+pub use library::{Library, LibraryError, Origin};
+pub use load::{FORMAT, load, load_texts};
+pub use matcher::{Captures, Matcher, Reached, ip};
+pub use pattern::{Element, Pattern, PatternError};
+pub use rule::{Because, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
+pub use texts::{Texts, TlsText};

@@ -1,0 +1,165 @@
+//! Splits a record into stamp and message, and learns which of the grammar's headers this log uses.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::{Stamp, TimeContext, TimeFormat};
+use crate::grammar::{Element, Grammar, Header, Kind};
+
+/// A stamp of unknown form is looked for in this many bytes.
+const LONGEST_STAMP: usize = 80;
+
+/// What is known of the headers of one log.
+#[derive(Debug, Clone, Default)]
+pub struct HeaderReader {
+    /// The header that fitted last, and its time format if it has one.
+    learned: Option<(usize, Option<TimeFormat>)>,
+    /// The format that the operator declared for this source.
+    declared: Option<TimeFormat>,
+}
+
+/// The part that outlives a restart.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct HeaderState(Option<(usize, Option<String>)>);
+
+/// A record in its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// What the header's stamp says, if it has one.
+    pub stamp: Option<Stamp>,
+    /// What stands after the header.
+    pub message: &'a [u8],
+}
+
+impl HeaderReader {
+    /// Knows nothing yet. `declared` is the format that the operator gave for stamps of this source.
+    pub fn new(declared: Option<TimeFormat>) -> HeaderReader {
+        HeaderReader { learned: None, declared }
+    }
+
+    /// What to keep over a restart.
+    pub fn state(&self) -> HeaderState {
+        HeaderState(self.learned.as_ref().map(|(index, format)| (*index, format.as_ref().map(ToString::to_string))))
+    }
+
+    /// Goes on from what was kept.
+    pub fn restore(&mut self, state: &HeaderState) {
+        self.learned = state.0.as_ref().map(|(index, format)| (*index, format.as_deref().and_then(|text| TimeFormat::parse_format(text).ok())));
+    }
+
+    /// Whether a header has been learned.
+    pub fn is_learned(&self) -> bool {
+        self.learned.is_some()
+    }
+
+    /// What was learned, in words.
+    pub fn describe(&self, grammar: &Grammar) -> Option<String> {
+        let (index, format) = self.learned.as_ref()?;
+        let pattern = grammar.headers.get(*index)?.pattern.to_string();
+        Some(match format {
+            Some(format) => format!("{pattern} with {format}"),
+            None => pattern,
+        })
+    }
+
+    /// Splits a record. `known` says whether a message is one that the grammar has a rule for: only such a message can teach
+    /// another header than the learned one. A log that had stamps does not lose them in the middle: a line without is then
+    /// no record, whatever it looks like.
+    pub fn split<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>, known: impl Fn(&[u8]) -> bool) -> Option<Parts<'a>> {
+        if let Some((index, format)) = &self.learned
+            && let Some(header) = grammar.headers.get(*index)
+            && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true)
+            && (parts.stamp.is_some() || known(parts.message))
+        {
+            return Some(parts);
+        }
+        let stamped = self.learned.as_ref().is_some_and(|(_, format)| format.is_some());
+        for (index, header) in grammar.headers.iter().enumerate() {
+            if stamped && time_of(header).is_none() {
+                continue;
+            }
+            for format in [self.declared.as_ref(), None] {
+                if let Some((parts, format)) = fit(header, format, text, context, &known) {
+                    self.learned = Some((index, format));
+                    return Some(parts);
+                }
+                if self.declared.is_none() {
+                    break;
+                }
+            }
+        }
+        None
+    }
+}
+
+fn time_of(header: &Header) -> Option<&Option<String>> {
+    header.pattern.elements.iter().find_map(|element| if let Element::Time(format) = element { Some(format) } else { None })
+}
+
+/// Fits one header to a record. Without a format, that of the header is taken; a bare `{time}` is found out from the record.
+fn fit<'a>(
+    header: &Header,
+    format: Option<&TimeFormat>,
+    text: &'a [u8],
+    context: &TimeContext<'_>,
+    known: &dyn Fn(&[u8]) -> bool,
+) -> Option<(Parts<'a>, Option<TimeFormat>)> {
+    let mut rest = text;
+    let mut stamp = None;
+    let mut used = None;
+    let elements = &header.pattern.elements;
+    for (index, element) in elements.iter().enumerate() {
+        match element {
+            Element::Literal(literal) => rest = rest.strip_prefix(literal.as_bytes())?,
+            Element::Message => {}
+            Element::Capture { kind, .. } => {
+                let next = border(elements.get(index + 1));
+                let len = match kind {
+                    Kind::Word => rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len()),
+                    _ => memchr::memmem::find(rest, next)?,
+                };
+                rest = &rest[if next.is_empty() { len } else { memchr::memmem::find(rest, next)?.min(len.max(1)) }..];
+            }
+            Element::Time(written) => {
+                let given = match (format, written) {
+                    (Some(format), _) => Some(format.clone()),
+                    (None, Some(written)) => TimeFormat::parse_format(written).ok(),
+                    (None, None) => None,
+                };
+                if let Some(format) = given {
+                    let (read, after) = format.read(rest, context)?;
+                    (stamp, rest, used) = (Some(read), after, Some(format));
+                } else {
+                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, known)?;
+                    (stamp, rest, used) = (Some(read), after, Some(format));
+                }
+            }
+        }
+    }
+    let parts = Parts { stamp, message: rest };
+    known(rest).then_some((parts, used))
+}
+
+/// A stamp of unknown form ends where the header's next text stands; which of those places, the message after it tells.
+fn derive<'a>(
+    text: &'a [u8],
+    border: &[u8],
+    context: &TimeContext<'_>,
+    known: &dyn Fn(&[u8]) -> bool,
+) -> Option<(Stamp, TimeFormat, &'a [u8])> {
+    let window = &text[..text.len().min(LONGEST_STAMP)];
+    memchr::memmem::find_iter(window, border).find_map(|end| {
+        if end == 0 || !known(text.get(end + border.len()..)?) {
+            return None;
+        }
+        let format = TimeFormat::derive(&text[..end])?;
+        let (stamp, rest) = format.read(text, context)?;
+        rest.starts_with(border).then_some((stamp, format, rest))
+    })
+}
+
+fn border(element: Option<&Element>) -> &[u8] {
+    match element {
+        Some(Element::Literal(text)) => text.as_bytes(),
+        _ => b"",
+    }
+}

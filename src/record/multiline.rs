@@ -1,0 +1,47 @@
+//! Records that go on over several lines.
+
+use serde::{Deserialize, Serialize};
+
+use crate::grammar::{Grammar, Multiline};
+
+/// A record whose end has not come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// The lines so far, as they came out of the wrapper.
+    pub lines: Vec<Vec<u8>>,
+    /// Which of the grammar's forms it is.
+    form: usize,
+    /// When the last line was read, in milliseconds since the epoch.
+    pub read_at: i64,
+}
+
+/// What a line does to an unfinished record.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Grown {
+    /// The record goes on.
+    More,
+    /// The record is whole: its lines, with line feeds between them.
+    Whole(Vec<u8>),
+    /// It was no record of several lines: each line stands for itself.
+    Apart(Vec<Vec<u8>>),
+}
+
+/// Whether this message begins a record of several lines; `whole` is the line with its header.
+pub fn begins(grammar: &Grammar, message: &[u8], whole: &[u8], read_at: i64) -> Option<Unfinished> {
+    let fits = |form: &Multiline| !message.ends_with(&form.ends) && whole.len() < form.cut_at && form.first.run(message).is_some();
+    let form = grammar.multiline.iter().position(fits)?;
+    Some(Unfinished { lines: vec![whole.to_vec()], form, read_at })
+}
+
+impl Unfinished {
+    /// Adds a line.
+    pub fn grow(&mut self, grammar: &Grammar, text: &[u8], read_at: i64) -> Grown {
+        self.lines.push(text.to_vec());
+        self.read_at = read_at;
+        match grammar.multiline.get(self.form) {
+            Some(form) if text.ends_with(&form.ends) => Grown::Whole(self.lines.join(&b'\n')),
+            Some(form) if self.lines.len() < form.max_lines => Grown::More,
+            _ => Grown::Apart(std::mem::take(&mut self.lines)),
+        }
+    }
+}
