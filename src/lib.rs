@@ -12,5 +12,10 @@
 //! `daemon` wires all of it, `model` holds the types that travel.
 
 pub mod clock;
+pub mod conversation;
+pub mod engine;
+pub mod grammar;
 pub mod model;
 pub mod record;
+pub mod text;
+pub mod wrapper;

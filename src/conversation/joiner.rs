@@ -77,10 +77,9 @@ impl Joiner {
     pub fn applies(&self, grammar: &Grammar, rule: &Rule, captures: &Captures, message: &[u8]) -> bool {
         if rule.after_accepted {
             let client = captures.get(Fact::ClientId, message).or_else(|| captures.get(Fact::ClientName, message));
-            return self
-                .accepted
-                .as_ref()
-                .is_some_and(|accepted| client.is_some_and(|client| accepted.facts.client_id.as_deref().map(str::as_bytes) == Some(client)));
+            return self.accepted.as_ref().is_some_and(|accepted| {
+                client.is_some_and(|client| accepted.facts.client_id.as_deref().map(str::as_bytes) == Some(client))
+            });
         }
         !rule.needs_open || Facts::is_nameless(grammar, captures, message) || self.open.has(&Facts::of(grammar, rule, captures, message))
     }
@@ -202,7 +201,11 @@ impl Joiner {
         out: &mut Vec<Attempt>,
     ) -> Effect {
         // What waits belongs to this connection when both name it; otherwise it was complete.
-        if self.pending.as_ref().is_some_and(|pending| !pending.alone || pending.facts.agree(&record.facts) && pending.facts.client_ip.is_some()) {
+        if self
+            .pending
+            .as_ref()
+            .is_some_and(|pending| !pending.alone || pending.facts.agree(&record.facts) && pending.facts.client_ip.is_some())
+        {
             self.pending = None;
         }
         self.flush(settings, out);
@@ -242,7 +245,14 @@ impl Joiner {
         Effect::Probe
     }
 
-    fn refuse(&mut self, settings: &Settings, rule: &Rule, accepted: Option<Context>, mut record: Context, out: &mut Vec<Attempt>) -> Effect {
+    fn refuse(
+        &mut self,
+        settings: &Settings,
+        rule: &Rule,
+        accepted: Option<Context>,
+        mut record: Context,
+        out: &mut Vec<Attempt>,
+    ) -> Effect {
         if let Some(mut pending) = self.pending.take() {
             if !pending.stack && agree(&pending, &record) {
                 pending.facts.settle_name(&record.facts);
@@ -270,7 +280,10 @@ impl Joiner {
         } else if let Some(opened) = self.open.take(&record.facts) {
             record.joined(&opened);
             how = "by address and port";
-        } else if record.facts.client_port.is_none() && record.facts.connection.is_none() && (rule.elimination || record.facts.client_ip.is_some()) {
+        } else if record.facts.client_port.is_none()
+            && record.facts.connection.is_none()
+            && (rule.elimination || record.facts.client_ip.is_some())
+        {
             if self.nobody_taken && record.facts.client_id.is_none() && self.open.is_empty() {
                 // The end of the session of a client that calls itself what the broker calls nobody.
                 return Effect::Session;
@@ -311,7 +324,8 @@ impl Joiner {
         let spoke_tls = record.facts.tls.filter(|_| !record.facts.tls_likely);
         let listener = |opened: &Opened| {
             let port = opened.facts.server_port?;
-            (!settings.tls_ports.is_empty()).then(|| Some(settings.tls_ports.contains(&port)) == spoke_tls.or(Some(settings.tls_ports.contains(&port))))
+            (!settings.tls_ports.is_empty())
+                .then(|| Some(settings.tls_ports.contains(&port)) == spoke_tls.or(Some(settings.tls_ports.contains(&port))))
         };
         self.open.eliminate(record.facts.client_ip, record.ts, listener)
     }

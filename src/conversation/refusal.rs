@@ -58,7 +58,8 @@ impl Why {
     /// What one record says, with its facts about TLS put into `facts`.
     pub fn of(grammar: &Grammar, rule: &Rule, words: Option<&[u8]>, facts: &mut Facts) -> (Why, bool) {
         let said = words.map(|words| String::from_utf8_lossy(words).into_owned()).filter(|words| !words.is_empty());
-        let mut why = Why { if_tls: rule.reason_tls.clone(), words: rule.words.clone().or(said).into_iter().collect(), weight: 4, ..Why::default() };
+        let mut why =
+            Why { if_tls: rule.reason_tls.clone(), words: rule.words.clone().or(said).into_iter().collect(), weight: 4, ..Why::default() };
         let mut handshake = false;
         match &rule.reason {
             Because::Unsaid => why.weight = 0,

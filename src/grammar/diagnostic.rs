@@ -25,7 +25,7 @@ pub struct Faults {
     /// The file, or the name of the embedded grammar.
     pub file: String,
     /// Its text.
-    pub source: String,
+    pub text: String,
     /// The faults, in the order of the file.
     pub found: Vec<Diagnostic>,
 }
@@ -37,10 +37,10 @@ pub fn render(faults: &Faults, colour: bool) -> String {
         .iter()
         .map(|fault| {
             let level = if fault.warning { Level::WARNING } else { Level::ERROR };
-            let end = fault.span.end.min(faults.source.len());
+            let end = fault.span.end.min(faults.text.len());
             let start = fault.span.start.min(end);
             level.primary_title(fault.message.as_str()).element(
-                Snippet::source(faults.source.as_str())
+                Snippet::source(faults.text.as_str())
                     .path(faults.file.as_str())
                     .annotation(AnnotationKind::Primary.span(start..end).label(fault.expected.as_str())),
             )

@@ -8,7 +8,8 @@ pub const GOOD: usize = 4;
 /// The longest run of literal text that survives every wrapper: JSON escapes quotes, backslashes and, in Docker's files,
 /// `<`, `>` and `&`.
 pub fn longest(pattern: &Pattern) -> Vec<u8> {
-    let literals = pattern.elements.iter().filter_map(|element| if let Element::Literal(text) = element { Some(text.as_bytes()) } else { None });
+    let literals =
+        pattern.elements.iter().filter_map(|element| if let Element::Literal(text) = element { Some(text.as_bytes()) } else { None });
     literals.map(safe_run).max_by_key(|run| run.len()).unwrap_or_default().to_vec()
 }
 

@@ -30,7 +30,7 @@ pub fn load(file: &str, source: &str, texts: &Arc<Texts>) -> Result<(Grammar, Fa
     faults.sort_by_key(|fault| (fault.span.start, fault.span.end));
     faults.dedup();
     let broken = faults.iter().any(|fault| !fault.warning);
-    let faults = Faults { file: file.to_owned(), source: source.to_owned(), found: faults };
+    let faults = Faults { file: file.to_owned(), text: source.to_owned(), found: faults };
     match grammar {
         Some(grammar) if !broken => Ok((grammar, faults)),
         _ => Err(faults),
@@ -55,7 +55,11 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let detect = top.texts(reader, "detect");
     let detect: Vec<Matcher> = detect.iter().filter_map(|text| pattern(reader, text)).map(|pattern| Matcher::new(&pattern)).collect();
     if detect.is_empty() {
-        reader.warn(span.start..span.start, "nothing tells an unknown log of this product", "expected detect = [\"a record that only it writes\"]");
+        reader.warn(
+            span.start..span.start,
+            "nothing tells an unknown log of this product",
+            "expected detect = [\"a record that only it writes\"]",
+        );
     }
     let headers = top.texts(reader, "header");
     let mut headers: Vec<Header> = headers.iter().filter_map(|text| header(reader, text)).collect();
@@ -162,6 +166,7 @@ fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
         begins: table.flag(reader, "begins").unwrap_or(false),
         stack: table.flag(reader, "stack").unwrap_or(false),
         alone: table.flag(reader, "alone").unwrap_or(false),
+        bare: table.flag(reader, "bare").unwrap_or(false),
         needs_open: table.flag(reader, "needs_open").unwrap_or(false),
         after_accepted: table.flag(reader, "after_accepted").unwrap_or(false),
         elimination: table.flag(reader, "elimination").unwrap_or(false),
@@ -185,7 +190,11 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
         reader.fault(place.clone(), "reason = \"tls\" looks the reason up by the record's {words}", "expected a {words} capture in match");
     }
     if (rule.alone || rule.begins || rule.stack) && rule.outcome != Outcome::Context {
-        reader.fault(place.clone(), "\"alone\", \"begins\" and \"stack\" are for outcome = \"context\"", "expected them on a context rule only");
+        reader.fault(
+            place.clone(),
+            "\"alone\", \"begins\" and \"stack\" are for outcome = \"context\"",
+            "expected them on a context rule only",
+        );
     }
     if rule.outcome == Outcome::Opened && !captures(rule, Fact::ClientIp) && !captures(rule, Fact::Connection) {
         reader.fault(place.clone(), "an opened connection has nothing to be known by", "expected {client_ip} or {connection} in match");
@@ -224,7 +233,11 @@ fn pattern_way(pattern: &Pattern, text: &Text) -> Way {
 
 fn regex_way(reader: &mut Reader<'_>, text: &Text, literal: Option<&Text>) -> Option<Way> {
     let Some(literal) = literal else {
-        reader.fault(text.span.clone(), "a regular expression needs a \"literal\"", "expected literal = \"a text that every such record holds\"");
+        reader.fault(
+            text.span.clone(),
+            "a regular expression needs a \"literal\"",
+            "expected literal = \"a text that every such record holds\"",
+        );
         return None;
     };
     let built = RegexBuilder::new(&format!("^(?:{})$", text.value)).unicode(false).dot_matches_new_line(true).size_limit(1 << 20).build();
@@ -295,11 +308,14 @@ fn one_outcome(reader: &mut Reader<'_>, text: &Text) -> Option<Outcome> {
 
 fn one_field(reader: &mut Reader<'_>, text: &Text) -> Option<Field> {
     let names = ["clientId", "ipAddress", "ts", "username", "passwordProvided", "tlsUsed", "reason"];
-    let fields =
-        [Field::ClientId, Field::IpAddress, Field::Ts, Field::Username, Field::PasswordProvided, Field::TlsUsed, Field::Reason];
+    let fields = [Field::ClientId, Field::IpAddress, Field::Ts, Field::Username, Field::PasswordProvided, Field::TlsUsed, Field::Reason];
     let found = names.iter().position(|name| *name == text.value).map(|index| fields[index]);
     if found.is_none() {
-        reader.fault(text.span.clone(), format!("no field is called \"{}\"", text.value), near(&text.value, names.into_iter(), "the fields are"));
+        reader.fault(
+            text.span.clone(),
+            format!("no field is called \"{}\"", text.value),
+            near(&text.value, names.into_iter(), "the fields are"),
+        );
     }
     found
 }
@@ -336,8 +352,21 @@ fn sample<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) 
 /// A row of a sample: any fields of the API's row. TOML has no null: `absent = ["ipAddress"]` says it.
 fn sample_row(reader: &mut Reader<'_>, item: &toml::Spanned<DeValue<'_>>) -> Option<serde_json::Map<String, serde_json::Value>> {
     const FIELDS: [&str; 15] = [
-        "clientId", "ipAddress", "ts", "username", "passwordProvided", "tlsUsed", "reason", "reasonCode", "alternatives", "inferred",
-        "identity", "broker", "attempts", "firstTs", "absent",
+        "clientId",
+        "ipAddress",
+        "ts",
+        "username",
+        "passwordProvided",
+        "tlsUsed",
+        "reason",
+        "reasonCode",
+        "alternatives",
+        "inferred",
+        "identity",
+        "broker",
+        "attempts",
+        "firstTs",
+        "absent",
     ];
     let DeValue::Table(table) = item.get_ref() else {
         reader.fault(item.span(), "this is no row", "expected { clientId = \"…\", … }");
@@ -348,7 +377,11 @@ fn sample_row(reader: &mut Reader<'_>, item: &toml::Spanned<DeValue<'_>>) -> Opt
         if FIELDS.contains(&key.get_ref().as_ref()) {
             row.insert(key.get_ref().to_string(), json(value.get_ref()));
         } else {
-            reader.fault(key.span(), format!("a row has no field \"{}\"", key.get_ref()), near(key.get_ref(), FIELDS.into_iter(), "the fields are"));
+            reader.fault(
+                key.span(),
+                format!("a row has no field \"{}\"", key.get_ref()),
+                near(key.get_ref(), FIELDS.into_iter(), "the fields are"),
+            );
         }
     }
     Some(row)
@@ -391,5 +424,5 @@ pub fn load_texts(file: &str, source: &str) -> Result<Texts, Faults> {
         table.finish(&mut reader);
     }
     top.finish(&mut reader);
-    if reader.faults.is_empty() { Ok(texts) } else { Err(Faults { file: file.to_owned(), source: source.to_owned(), found: reader.faults }) }
+    if reader.faults.is_empty() { Ok(texts) } else { Err(Faults { file: file.to_owned(), text: source.to_owned(), found: reader.faults }) }
 }

@@ -230,13 +230,14 @@ fn int(input: &[u8]) -> IResult<&[u8], &[u8]> {
 
 fn quoted(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let inside = |stop: &'static str| {
-        recognize(nom::multi::many0_count(nom::branch::alt((
-            is_not(stop),
-            recognize((tag("\\"), nom::bytes::complete::take(1usize))),
-        ))))
+        recognize(nom::multi::many0_count(nom::branch::alt((is_not(stop), recognize((tag("\\"), nom::bytes::complete::take(1usize)))))))
     };
     let (_, quote) = one_of("'\"").parse(input)?;
-    if quote == '"' { delimited(char('"'), inside("\\\""), char('"')).parse(input) } else { delimited(char('\''), inside("\\'"), char('\'')).parse(input) }
+    if quote == '"' {
+        delimited(char('"'), inside("\\\""), char('"')).parse(input)
+    } else {
+        delimited(char('\''), inside("\\'"), char('\'')).parse(input)
+    }
 }
 
 fn number(digits: &[u8]) -> u32 {
@@ -276,7 +277,8 @@ mod tests {
     #[test]
     fn addresses_and_ports() {
         let pattern = "New connection from {client_ip}:{client_port} on port {server_port}.";
-        let fits = |address: &str| matched(pattern, &format!("New connection from {address} on port 1883.")).map(|found| found[0].1.clone());
+        let fits =
+            |address: &str| matched(pattern, &format!("New connection from {address} on port 1883.")).map(|found| found[0].1.clone());
         assert_eq!(fits("192.0.2.7:5555"), Some("192.0.2.7".into()));
         assert_eq!(fits("::1:33434"), Some("::1".into()));
         assert_eq!(fits("2001:db8::7:33434"), Some("2001:db8::7".into()));

@@ -5,8 +5,8 @@
 
 mod diagnostic;
 mod fact;
-pub mod literal;
 mod library;
+pub mod literal;
 mod load;
 mod matcher;
 mod pattern;

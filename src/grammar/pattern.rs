@@ -188,11 +188,7 @@ fn read(text: &str) -> (Pattern, Faults) {
             at,
             len: 1,
             message: if open { "this brace opens a capture that does not close".into() } else { "this brace closes nothing".into() },
-            help: if open {
-                "a capture reads {name} or {name:kind}; a literal brace is {{".into()
-            } else {
-                "a literal brace is }}".into()
-            },
+            help: if open { "a capture reads {name} or {name:kind}; a literal brace is {{".into() } else { "a literal brace is }}".into() },
         });
         rest = &after[1..];
     }

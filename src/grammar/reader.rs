@@ -157,7 +157,11 @@ impl<'t, 's> Table<'t, 's> {
     /// Every key that nobody took is unknown.
     pub(super) fn finish(self, reader: &mut Reader<'s>) {
         for (name, (key, _)) in &self.entries {
-            reader.fault(key.span(), format!("{} has no key \"{name}\"", self.what), near(name, self.known.iter().copied(), "the keys are"));
+            reader.fault(
+                key.span(),
+                format!("{} has no key \"{name}\"", self.what),
+                near(name, self.known.iter().copied(), "the keys are"),
+            );
         }
     }
 }

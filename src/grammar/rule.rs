@@ -126,6 +126,8 @@ pub struct Rule {
     pub stack: bool,
     /// (context) It is a refusal even when no other record follows.
     pub alone: bool,
+    /// The record stands without the grammar's header: a plug-in writes it.
+    pub bare: bool,
     /// It applies only when its connection is known to be open.
     pub needs_open: bool,
     /// It applies only directly after the same client was accepted.
@@ -213,13 +215,9 @@ impl Grammar {
         self.nobody.iter().any(|nobody| nobody == name)
     }
 
-    /// How strongly a message points to this product: a detect pattern counts double.
-    pub fn recognises(&self, message: &[u8]) -> u32 {
-        if self.detect.iter().any(|matcher| matcher.run(message).is_some()) {
-            2
-        } else {
-            u32::from(self.find(message, |rule, _| rule.outcome != Outcome::Gap).is_some())
-        }
+    /// Whether only this product writes such a message.
+    pub fn is_telling(&self, message: &[u8]) -> bool {
+        self.detect.iter().any(|matcher| matcher.run(message).is_some())
     }
 }
 

@@ -43,7 +43,8 @@ impl HeaderReader {
 
     /// Goes on from what was kept.
     pub fn restore(&mut self, state: &HeaderState) {
-        self.learned = state.0.as_ref().map(|(index, format)| (*index, format.as_deref().and_then(|text| TimeFormat::parse_format(text).ok())));
+        self.learned =
+            state.0.as_ref().map(|(index, format)| (*index, format.as_deref().and_then(|text| TimeFormat::parse_format(text).ok())));
     }
 
     /// Whether a header has been learned.
@@ -64,7 +65,13 @@ impl HeaderReader {
     /// Splits a record. `known` says whether a message is one that the grammar has a rule for: only such a message can teach
     /// another header than the learned one. A log that had stamps does not lose them in the middle: a line without is then
     /// no record, whatever it looks like.
-    pub fn split<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>, known: impl Fn(&[u8]) -> bool) -> Option<Parts<'a>> {
+    pub fn split<'a>(
+        &mut self,
+        grammar: &Grammar,
+        text: &'a [u8],
+        context: &TimeContext<'_>,
+        known: impl Fn(&[u8]) -> bool,
+    ) -> Option<Parts<'a>> {
         if let Some((index, format)) = &self.learned
             && let Some(header) = grammar.headers.get(*index)
             && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true)

@@ -1,3 +1,8 @@
-//! Records: what the broker itself puts before its message, of which the stamp is the part with rules of its own.
+//! Records: one log event after unwrapping, split into stamp and message.
 
+mod header;
+mod multiline;
 pub mod time;
+
+pub use header::{HeaderReader, HeaderState, Parts};
+pub use multiline::{Grown, Unfinished, begins};

@@ -1,0 +1,12 @@
+//! One log from bytes to attempts: wrapper, record, grammar and conversation in a row.
+//!
+//! `run`, `replay`, `explain` and the grammars' samples all use this one engine.
+
+mod log_engine;
+mod recognise;
+mod stream;
+mod trace;
+
+pub use log_engine::{Engine, EngineState, Options, Stats};
+pub use recognise::{Recognised, recognise};
+pub use trace::{Fate, Trace};

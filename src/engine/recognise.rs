@@ -1,0 +1,42 @@
+//! Which product wrote an unknown log.
+
+use std::sync::Arc;
+
+use super::log_engine::{Engine, Options};
+use super::trace::Trace;
+use crate::grammar::{Grammar, Library};
+
+/// How many lines of an unknown log are looked at.
+const LINES: usize = 400;
+
+/// A grammar that fits an unknown log.
+#[derive(Debug, Clone)]
+pub struct Recognised {
+    /// The grammar.
+    pub grammar: Arc<Grammar>,
+    /// Lines that only this product writes.
+    pub telling: usize,
+    /// Lines that a rule of it takes.
+    pub known: usize,
+    /// Lines looked at.
+    pub of: usize,
+}
+
+/// The grammar whose rules fit the first lines best; none when no line fits any.
+pub fn recognise(library: &Library, options: &Options, head: &[u8]) -> Option<Recognised> {
+    let lines: Vec<&[u8]> = head.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).take(LINES).collect();
+    let tried = library.all().map(|(grammar, _)| {
+        let mut engine = Engine::new(Arc::clone(grammar), options.clone());
+        let mut found = Recognised { grammar: Arc::clone(grammar), telling: 0, known: 0, of: lines.len() };
+        for line in &lines {
+            let mut trace = Trace::default();
+            engine.line(line, 0, &mut Vec::new(), Some(&mut trace));
+            if trace.rule.is_some() {
+                found.known += 1;
+                found.telling += usize::from(grammar.is_telling(trace.message.as_bytes()));
+            }
+        }
+        found
+    });
+    tried.filter(|found| found.known > 0).max_by_key(|found| (found.telling, found.known))
+}
