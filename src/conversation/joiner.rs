@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::Facts;
 use super::open::{Found, Open, Opened};
 use super::refusal::{Context, Settings, Why};
+use super::sessions::Sessions;
 use crate::grammar::{Captures, Fact, Grammar, Outcome, Rule};
 use crate::model::{Attempt, ClientKey, Field, Identity, Millis};
 
@@ -65,6 +66,9 @@ pub struct Joiner {
     accepted: Option<Context>,
     /// An accepted client calls itself what the broker calls those it does not know: such lines are not certain any more.
     nobody_taken: bool,
+    /// Who was accepted since the broker's start; kept only where connections are not listed, because only there does it tell
+    /// a refusal from the end of a session.
+    sessions: Sessions,
 }
 
 impl Joiner {
@@ -80,6 +84,9 @@ impl Joiner {
             return self.accepted.as_ref().is_some_and(|accepted| {
                 client.is_some_and(|client| accepted.facts.client_id.as_deref().map(str::as_bytes) == Some(client))
             });
+        }
+        if rule.never_accepted {
+            return captures.get(Fact::ClientId, message).is_some_and(|client| self.sessions.never_accepted(client));
         }
         !rule.needs_open || Facts::is_nameless(grammar, captures, message) || self.open.has(&Facts::of(grammar, rule, captures, message))
     }
@@ -120,6 +127,11 @@ impl Joiner {
             }
             Outcome::Unlisted | Outcome::Gap => {
                 self.flush(settings, out);
+                if said.rule.outcome == Outcome::Gap {
+                    self.sessions.lost();
+                } else if self.open.is_complete() {
+                    self.sessions.keep();
+                }
                 self.open.incomplete();
                 Effect::Incomplete
             }
@@ -169,6 +181,7 @@ impl Joiner {
     pub fn gap(&mut self) {
         self.pending = None;
         self.accepted = None;
+        self.sessions.lost();
         self.open.incomplete();
     }
 
@@ -216,6 +229,7 @@ impl Joiner {
             self.open.incomplete();
         }
         let name = captures.get(Fact::ClientId, message).unwrap_or_default();
+        if name.is_empty() { self.sessions.lost() } else { self.sessions.accepted(name) }
         if grammar.is_nobody(name) {
             self.nobody_taken = true;
             self.open.incomplete();

@@ -8,6 +8,7 @@ mod facts;
 mod joiner;
 mod open;
 mod refusal;
+mod sessions;
 
 pub use facts::Facts;
 pub use joiner::{Effect, Joiner, Said};

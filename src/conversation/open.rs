@@ -29,6 +29,8 @@ pub struct Opened {
     pub line: String,
     /// It was guessed to be the connection of an earlier refusal.
     guessed: bool,
+    /// A connection that was opened later has an outcome already: this client is slow, or silent.
+    passed: bool,
 }
 
 /// The open connections of one stream.
@@ -96,7 +98,7 @@ impl Open {
             self.list.remove(0);
             self.complete = false;
         }
-        self.list.push(Opened { facts, ts, line, guessed: false });
+        self.list.push(Opened { facts, ts, line, guessed: false, passed: false });
     }
 
     /// Whether the connection that these facts name is listed.
@@ -106,7 +108,11 @@ impl Open {
 
     /// Takes the connection that these facts name.
     pub fn take(&mut self, facts: &Facts) -> Option<Opened> {
-        let taken = self.list.remove(self.position(facts)?);
+        let index = self.position(facts)?;
+        for earlier in &mut self.list[..index] {
+            earlier.passed = true;
+        }
+        let taken = self.list.remove(index);
         self.settle();
         Some(taken)
     }
@@ -178,9 +184,9 @@ impl Open {
     fn likeliest(&self, ts: Millis, tls: impl Fn(&Opened) -> Option<bool>) -> Option<usize> {
         let score = |index: &usize| {
             let open = &self.list[*index];
-            let fresh = ts - open.ts <= FRESH;
-            let order = if fresh { self.list.len() - index } else { *index };
-            (tls(open) != Some(false), !open.guessed, fresh, order)
+            let prompt = ts - open.ts <= FRESH && !open.passed;
+            let order = if prompt { self.list.len() - index } else { *index };
+            (tls(open) != Some(false), !open.guessed, prompt, order)
         };
         (0..self.list.len()).max_by_key(score)
     }

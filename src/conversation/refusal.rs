@@ -188,7 +188,7 @@ impl Context {
 /// The documented title, those that it could be as well, and the broker's own words.
 fn reason_text(code: Reason, alternatives: &[Reason], words: &[String]) -> String {
     let mut text = code.title().to_owned();
-    let also: Vec<&str> = alternatives.iter().map(|reason| reason.title()).collect();
+    let also: Vec<&str> = alternatives.iter().filter(|reason| **reason != Reason::Other).map(|reason| reason.title()).collect();
     if !also.is_empty() {
         text.push_str(" (or ");
         text.push_str(&also.join(", "));

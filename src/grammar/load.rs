@@ -155,7 +155,7 @@ fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
     let reason = reason(reader, &mut table);
     let reason_tls = table.texts(reader, "reason_tls").iter().filter_map(|text| one_reason(reader, text)).collect();
     let words = table.text(reader, "words").map(|text| text.value);
-    let rule = Rule {
+    let mut rule = Rule {
         name: name.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
         outcome: outcome.unwrap_or(Outcome::Nothing),
         reason_tls,
@@ -168,6 +168,7 @@ fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
         alone: table.flag(reader, "alone").unwrap_or(false),
         bare: table.flag(reader, "bare").unwrap_or(false),
         needs_open: table.flag(reader, "needs_open").unwrap_or(false),
+        never_accepted: table.flag(reader, "never_accepted").unwrap_or(false),
         after_accepted: table.flag(reader, "after_accepted").unwrap_or(false),
         elimination: table.flag(reader, "elimination").unwrap_or(false),
         doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),
@@ -176,6 +177,8 @@ fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
         ways,
     };
     table.finish(reader);
+    let conditional = rule.needs_open || rule.after_accepted || rule.never_accepted;
+    rule.ways.iter_mut().for_each(|way| way.rank.2 = conditional);
     let place = name.map_or(span, |text| text.span);
     judge(reader, &rule, &place);
     outcome.map(|_| (rule, place))
@@ -226,7 +229,7 @@ fn pattern_way(pattern: &Pattern, text: &Text) -> Way {
     Way {
         how: How::Pattern(Matcher::new(pattern)),
         written: text.value.clone(),
-        rank: (pattern.literal_len(), typed),
+        rank: (pattern.literal_len(), typed, false),
         literal: literal::longest(pattern),
     }
 }
@@ -262,7 +265,7 @@ fn regex_way(reader: &mut Reader<'_>, text: &Text, literal: Option<&Text>) -> Op
             ),
         }
     }
-    let rank = (literal.value.len(), 0);
+    let rank = (literal.value.len(), 0, false);
     Some(Way {
         how: How::Regex(Box::new(regex), groups),
         written: text.value.clone(),

@@ -130,6 +130,8 @@ pub struct Rule {
     pub bare: bool,
     /// It applies only when its connection is known to be open.
     pub needs_open: bool,
+    /// It applies only to a client that was never accepted since the broker's start, and only while that is known.
+    pub never_accepted: bool,
     /// It applies only directly after the same client was accepted.
     pub after_accepted: bool,
     /// A connection that it does not name may be found by elimination.
@@ -147,8 +149,8 @@ pub struct Way {
     pub how: How,
     /// As written in the file.
     pub written: String,
-    /// Bytes of literal text and number of typed captures: the most specific way wins.
-    pub rank: (usize, usize),
+    /// Bytes of literal text, number of typed captures, whether the rule has conditions: the most specific way wins.
+    pub rank: (usize, usize, bool),
     /// The text that any such record holds; empty when there is none worth looking for.
     pub literal: Vec<u8>,
 }
@@ -194,7 +196,7 @@ impl Grammar {
     /// The rule that fits this message best, with what it captures. `applies` may refuse a rule, which gives the next best.
     pub fn find<'g>(&'g self, message: &[u8], mut applies: impl FnMut(&Rule, &Captures) -> bool) -> Option<(&'g Rule, Captures)> {
         // The ways are tried in the order of `rules`, whose best ways come first; a rule with several ways is ranked by its best.
-        let mut best: Option<((usize, usize), &Rule, Captures)> = None;
+        let mut best: Option<((usize, usize, bool), &Rule, Captures)> = None;
         for rule in &self.rules {
             for way in &rule.ways {
                 if best.as_ref().is_some_and(|(rank, ..)| *rank >= way.rank) {
