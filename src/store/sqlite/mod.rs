@@ -84,11 +84,7 @@ impl SqliteStore {
     }
 
     /// The same, and on the disk before it returns, whatever happens to the machine afterwards.
-    fn write_durably<T>(
-        &self,
-        doing: &'static str,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
+    fn write_durably<T>(&self, doing: &'static str, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
         let error = |source| StoreError::sqlite(&self.path, doing, source);
         writer.conn.pragma_update(None, "synchronous", "FULL").map_err(error)?;

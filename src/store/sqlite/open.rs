@@ -44,8 +44,7 @@ pub(super) fn claim(path: &Path) -> Result<(PathBuf, File), StoreError> {
 
 /// Takes the lock; fails with what the file says when another process has it.
 fn take(path: &Path) -> Result<File, Result<String, io::Error>> {
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o640).open(path).map_err(Err)?;
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o640).open(path).map_err(Err)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -21,12 +21,7 @@ const UPSERT: &str = "
         first_ts = CASE WHEN ?17 THEN excluded.first_ts ELSE first_ts END,
         evidence = excluded.evidence, recorded_at = excluded.recorded_at";
 
-pub(super) fn batch(
-    transaction: &Transaction<'_>,
-    batch: &Batch,
-    retention: Option<Millis>,
-    now: Millis,
-) -> rusqlite::Result<CommitStats> {
+pub(super) fn batch(transaction: &Transaction<'_>, batch: &Batch, retention: Option<Millis>, now: Millis) -> rusqlite::Result<CommitStats> {
     let mut stats = CommitStats::default();
     // In the order of the index: neighbours share its pages.
     let mut changes: Vec<(&ClientKey, &Pending)> = batch.changes().collect();
@@ -64,14 +59,14 @@ pub(super) fn batch(
         transaction.prepare_cached("DELETE FROM conversation WHERE source = ?1 AND log = ?2")?.execute(params![source, log])?;
     }
     for LogState { source, log, state } in &batch.positions {
-        transaction.prepare_cached("REPLACE INTO position (source, log, state) VALUES (?1, ?2, ?3)")?.execute(params![
-            source, log, state
-        ])?;
+        transaction
+            .prepare_cached("REPLACE INTO position (source, log, state) VALUES (?1, ?2, ?3)")?
+            .execute(params![source, log, state])?;
     }
     for LogState { source, log, state } in &batch.conversations {
-        transaction.prepare_cached("REPLACE INTO conversation (source, log, state) VALUES (?1, ?2, ?3)")?.execute(params![
-            source, log, state
-        ])?;
+        transaction
+            .prepare_cached("REPLACE INTO conversation (source, log, state) VALUES (?1, ?2, ?3)")?
+            .execute(params![source, log, state])?;
     }
     Ok(stats)
 }
@@ -100,12 +95,7 @@ pub(super) fn delete_all(transaction: &Transaction<'_>, now: Millis) -> rusqlite
 }
 
 /// Removes what is older than the retention, and the oldest marks beyond the limit.
-pub(super) fn expire(
-    transaction: &Transaction<'_>,
-    retention: Option<Millis>,
-    max_marks: u64,
-    now: Millis,
-) -> rusqlite::Result<Expired> {
+pub(super) fn expire(transaction: &Transaction<'_>, retention: Option<Millis>, max_marks: u64, now: Millis) -> rusqlite::Result<Expired> {
     let mut expired = Expired::default();
     if let Some(oldest) = retention.map(|retention| now.saturating_sub(retention)) {
         expired.rows = transaction.execute("DELETE FROM client WHERE recorded_at < ?1", [oldest])? as u64;
