@@ -11,6 +11,8 @@
 //! Data flows one way: a later module never calls an earlier one. `engine` wires wrapper to conversation for one log,
 //! `daemon` wires all of it, `model` holds the types that travel.
 
+pub mod api;
 pub mod clock;
+pub mod metrics;
 pub mod model;
 pub mod store;
