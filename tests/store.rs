@@ -1,5 +1,7 @@
 //! The store as its callers see it: batches, deletions, restarts, bad files, and the same semantics in memory.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
