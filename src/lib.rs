@@ -11,11 +11,14 @@
 //! Data flows one way: a later module never calls an earlier one. `engine` wires wrapper to conversation for one log,
 //! `daemon` wires all of it, `model` holds the types that travel.
 
+pub mod api;
 pub mod clock;
 pub mod conversation;
 pub mod engine;
 pub mod grammar;
+pub mod metrics;
 pub mod model;
 pub mod record;
+pub mod store;
 pub mod text;
 pub mod wrapper;

@@ -1,0 +1,93 @@
+//! How answers are made: one place for their headers.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use super::error::ApiError;
+use crate::model::Millis;
+
+/// The body of every answer.
+pub(super) type Body = Full<Bytes>;
+
+/// Scripts, styles and data from us alone, no frames, nothing inline: hostile text in a row stays text.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// JSON that was made already.
+pub(super) fn json_bytes(status: StatusCode, body: Vec<u8>) -> Response<Body> {
+    data(status, "application/json", body)
+}
+
+/// This value as JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<Response<Body>, ApiError> {
+    serde_json::to_vec(value).map(|body| json_bytes(StatusCode::OK, body)).map_err(|error| ApiError::internal(&error))
+}
+
+/// Text for programs.
+pub(super) fn text(body: String) -> Response<Body> {
+    data(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", body.into_bytes())
+}
+
+/// 200 and nothing, as TBMQ answers a deletion.
+pub(super) fn empty() -> Response<Body> {
+    let mut response = data(StatusCode::OK, "", Vec::new());
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
+}
+
+/// An error, as TBMQ words it.
+pub(super) fn error(error: &ApiError, now: Millis) -> Response<Body> {
+    let body = serde_json::to_vec(&error.body(now)).unwrap_or_default();
+    let mut response = json_bytes(error.status, body);
+    let headers = response.headers_mut();
+    if error.status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"turnaway\""));
+    }
+    if let Some(allow) = error.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+        headers.insert(header::ALLOW, allow);
+    }
+    if matches!(error.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
+        // What is left of the body is not read.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// A file of the page; `etag` is its version.
+pub(super) fn asset(kind: &'static str, etag: &str, body: Option<&'static str>) -> Response<Body> {
+    let status = if body.is_some() { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
+    let mut response = with_headers(status, kind, Bytes::from_static(body.unwrap_or_default().as_bytes()), PAGE_POLICY);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}
+
+fn data(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Body> {
+    let mut response = with_headers(status, kind, Bytes::from(body), DATA_POLICY);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn with_headers(status: StatusCode, kind: &'static str, body: Bytes, policy: &'static str) -> Response<Body> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

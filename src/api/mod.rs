@@ -1,0 +1,42 @@
+//! The HTTP API and the page.
+//!
+//! | route | what | who |
+//! |---|---|---|
+//! | `GET /api/unauthorized/client?pageSize&page` | a page of rows (TBMQ's) | auditor |
+//! | `GET /api/unauthorized/client?clientId` | one row (TBMQ's) | auditor |
+//! | `GET /api/unauthorized/client/v2?pageSize&page` | a page with all filters (TBMQ's, and ours: `broker`, `reasonCode`) | auditor |
+//! | `DELETE /api/unauthorized/client[?clientId]` | delete one, or all (TBMQ's) | operator |
+//! | `GET /api/reasons` | the reasons with cause and solution | auditor |
+//! | `GET /api/sources` | the state of each source | auditor |
+//! | `GET /metrics` | counters for Prometheus | auditor |
+//! | `GET /healthz`, `/readyz` | alive; ready | anyone |
+//! | `GET /`, `/page.js`, `/page.css` | the page; it holds no data | anyone |
+//!
+//! Paths, parameters, shapes and errors of the first four are TBMQ's, so that its clients work unchanged. We differ where TBMQ
+//! answers a caller's mistake with 500 (a number that is none, an unknown sort property): that is 400 here; and a DELETE
+//! with a parameter that nobody knows is refused, for a misspelt `clientId` must not delete everything.
+//!
+//! Status codes: 400 the request is wrong; 401 no or a wrong token; 403 not allowed, or sent by another site's page; 404 no
+//! such row or path; 405 not this method; 408, 413, 414, 431 a limit; 421 the `Host` is not one of ours; 500 our fault, see our log;
+//! 503 not ready.
+
+mod answer;
+mod auth;
+mod error;
+mod guard;
+mod limits;
+mod listen;
+mod page;
+mod params;
+mod routes;
+mod rows;
+mod server;
+mod stall;
+mod token;
+
+pub use auth::{Role, Tokens};
+pub use limits::Limits;
+pub use listen::{Listen, ListenError, Listener, bind};
+pub use routes::{Access, ROUTES, Route};
+pub use server::{Api, serve};
+pub use token::{Hash, HashError, NewToken, TokenConfig};

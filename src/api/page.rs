@@ -1,0 +1,57 @@
+//! The page's three files, embedded.
+
+use std::sync::LazyLock;
+
+use hyper::header::IF_NONE_MATCH;
+use hyper::{HeaderMap, Response};
+
+use super::answer::{self, Body};
+use super::token::Hash;
+
+/// A file of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asset {
+    /// The document.
+    Html,
+    /// Its script.
+    Script,
+    /// Its style.
+    Style,
+}
+
+struct File {
+    kind: &'static str,
+    text: &'static str,
+    etag: String,
+}
+
+impl File {
+    fn new(kind: &'static str, text: &'static str) -> File {
+        let hash = Hash::of(text).to_string();
+        File { kind, text, etag: format!("\"{}\"", hash.get(..32).unwrap_or(&hash)) }
+    }
+}
+
+static FILES: LazyLock<[File; 3]> = LazyLock::new(|| {
+    [
+        File::new("text/html; charset=utf-8", include_str!("page/index.html")),
+        File::new("text/javascript; charset=utf-8", include_str!("page/page.js")),
+        File::new("text/css; charset=utf-8", include_str!("page/page.css")),
+    ]
+});
+
+/// The file, or 304 if the caller has this version.
+pub(super) fn serve(asset: Asset, headers: &HeaderMap) -> Response<Body> {
+    let [html, script, style] = &*FILES;
+    let file = match asset {
+        Asset::Html => html,
+        Asset::Script => script,
+        Asset::Style => style,
+    };
+    let known = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == file.etag));
+    answer::asset(file.kind, &file.etag, (!known).then_some(file.text))
+}

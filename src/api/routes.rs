@@ -1,0 +1,171 @@
+//! The table of routes, and what each does.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use serde::Serialize;
+
+use super::answer::{self, Body};
+use super::auth::{self, Caller, Peer, Role};
+use super::error::ApiError;
+use super::page::Asset;
+use super::params::Params;
+use super::{Api, guard, page, rows};
+use crate::model::{Family, Reason};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone: it gives no data away.
+    Public,
+    /// Who has this role.
+    Needs(Role),
+}
+
+/// A route of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The method; GET answers HEAD too.
+    pub method: &'static str,
+    /// The exact path.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    endpoint: Endpoint,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Endpoint {
+    ListOrOne,
+    ListFiltered,
+    Delete,
+    Reasons,
+    Sources,
+    Metrics,
+    Alive,
+    Ready,
+    Page(Asset),
+}
+
+const fn route(method: &'static str, path: &'static str, access: Access, endpoint: Endpoint) -> Route {
+    Route { method, path, access, endpoint }
+}
+
+const AUDITOR: Access = Access::Needs(Role::Auditor);
+const OPERATOR: Access = Access::Needs(Role::Operator);
+
+/// All routes. There is no other way in: what is not here is 404 or 405.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/api/unauthorized/client", AUDITOR, Endpoint::ListOrOne),
+    route("GET", "/api/unauthorized/client/v2", AUDITOR, Endpoint::ListFiltered),
+    route("DELETE", "/api/unauthorized/client", OPERATOR, Endpoint::Delete),
+    route("GET", "/api/reasons", AUDITOR, Endpoint::Reasons),
+    route("GET", "/api/sources", AUDITOR, Endpoint::Sources),
+    route("GET", "/metrics", AUDITOR, Endpoint::Metrics),
+    route("GET", "/healthz", Access::Public, Endpoint::Alive),
+    route("GET", "/readyz", Access::Public, Endpoint::Ready),
+    route("GET", "/", Access::Public, Endpoint::Page(Asset::Html)),
+    route("GET", "/page.js", Access::Public, Endpoint::Page(Asset::Script)),
+    route("GET", "/page.css", Access::Public, Endpoint::Page(Asset::Style)),
+];
+
+/// Answers a request, whatever it is.
+pub(super) async fn answer(api: Arc<Api>, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let answered = match super::server::drain(&api.limits, body).await {
+        Ok(()) => dispatch(&api, peer, &parts).await,
+        Err(error) => Err(error),
+    };
+    answered.unwrap_or_else(|error| answer::error(&error, api.clock.now()))
+}
+
+async fn dispatch(api: &Arc<Api>, peer: Peer, parts: &hyper::http::request::Parts) -> Result<Response<Body>, ApiError> {
+    let (uri, headers) = (&parts.uri, &parts.headers);
+    guard::host(peer, uri, headers, &api.hosts)?;
+    if uri.path().len() + uri.query().map_or(0, str::len) > api.limits.uri_bytes {
+        let message = format!("The path and query are longer than {} bytes!", api.limits.uri_bytes);
+        return Err(ApiError::limit(StatusCode::URI_TOO_LONG, message));
+    }
+    let route = find(parts.method.as_str(), uri.path())?;
+    let params = Params::parse(uri.query().unwrap_or_default());
+    match route.access {
+        Access::Public => open(api, route.endpoint, headers),
+        Access::Needs(role) => {
+            let caller = auth::caller(&api.tokens, peer, headers)?;
+            auth::require(&api.tokens, &caller, role)?;
+            if route.method != "GET" {
+                guard::origin(headers, &api.hosts)?;
+            }
+            closed(api, route.endpoint, &params, caller).await
+        }
+    }
+}
+
+fn find(method: &str, path: &str) -> Result<&'static Route, ApiError> {
+    // HEAD is GET without the body, which hyper leaves out.
+    let method = if method == "HEAD" { "GET" } else { method };
+    let mut here = ROUTES.iter().filter(|route| route.path == path).peekable();
+    if here.peek().is_none() {
+        return Err(ApiError::no_such_path());
+    }
+    let methods: Vec<&str> = here.clone().map(|route| route.method).collect();
+    here.find(|route| route.method == method).ok_or_else(|| ApiError::method(methods.join(", ")))
+}
+
+/// What anyone may have.
+fn open(api: &Arc<Api>, endpoint: Endpoint, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
+    match endpoint {
+        Endpoint::Page(asset) => Ok(page::serve(asset, headers)),
+        Endpoint::Alive => answer::json(&Status { status: "alive" }),
+        Endpoint::Ready => match (api.ready)() {
+            Ok(()) => answer::json(&Status { status: "ready" }),
+            Err(why) => Err(ApiError::not_ready(why)),
+        },
+        _ => Err(ApiError::no_such_path()),
+    }
+}
+
+/// What needs a role, after it was shown.
+async fn closed(api: &Arc<Api>, endpoint: Endpoint, params: &Params, caller: Caller) -> Result<Response<Body>, ApiError> {
+    match endpoint {
+        Endpoint::ListOrOne => rows::list_or_one(api, params).await,
+        Endpoint::ListFiltered => rows::list_filtered(api, params).await,
+        Endpoint::Delete => rows::delete(api, params, caller).await,
+        Endpoint::Reasons => answer::json(&Reason::ALL.iter().copied().map(ReasonBody::from).collect::<Vec<_>>()),
+        Endpoint::Sources => answer::json(&(api.sources)()),
+        Endpoint::Metrics => {
+            // A store that cannot be read takes one number away, not all.
+            let rows = api.blocking(|store, _| store.count()).await.ok();
+            Ok(answer::text(api.metrics.render(rows)))
+        }
+        Endpoint::Alive | Endpoint::Ready | Endpoint::Page(_) => Err(ApiError::no_such_path()),
+    }
+}
+
+#[derive(Serialize)]
+struct Status {
+    status: &'static str,
+}
+
+/// A reason, for people who look it up.
+#[derive(Serialize)]
+struct ReasonBody {
+    code: &'static str,
+    title: &'static str,
+    family: Family,
+    cause: &'static str,
+    solution: &'static str,
+}
+
+impl From<Reason> for ReasonBody {
+    fn from(reason: Reason) -> ReasonBody {
+        ReasonBody {
+            code: reason.code(),
+            title: reason.title(),
+            family: reason.family(),
+            cause: reason.cause(),
+            solution: reason.solution(),
+        }
+    }
+}

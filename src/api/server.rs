@@ -1,0 +1,175 @@
+//! Accepting connections, within limits, until told to stop.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, watch};
+
+use super::auth::Peer;
+use super::error::ApiError;
+use super::stall::Stall;
+use super::{Limits, Listener, Tokens, routes};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::model::Millis;
+use crate::store::{Store, StoreError};
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct Api {
+    /// The rows.
+    pub store: Arc<dyn Store>,
+    /// Stamps deletions and errors.
+    pub clock: Arc<dyn Clock>,
+    /// Who may come in by TCP.
+    pub tokens: Tokens,
+    /// Names of this machine, without port, that a `Host` header may have besides loopback and the address itself.
+    pub hosts: Vec<String>,
+    /// The state of each source, as `/api/sources` shows it.
+    pub sources: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
+    /// Whether the first pass over all logs is done; if not, what is missing.
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// What the daemon counts.
+    pub metrics: Arc<Metrics>,
+    /// What a caller may take.
+    pub limits: Limits,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("hosts", &self.hosts).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// Asks the store on a thread where waiting for the disk holds nobody up.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Store, Millis) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (store, now) = (Arc::clone(&self.store), self.clock.now());
+        match tokio::task::spawn_blocking(move || work(&*store, now)).await {
+            Ok(done) => Ok(done?),
+            Err(error) => Err(ApiError::internal(&error)),
+        }
+    }
+}
+
+/// Serves until `shutdown` is ready; then open requests have [`Limits::drain`] to end. Runs on a current-thread runtime too.
+pub async fn serve(listeners: Vec<Listener>, api: Api, shutdown: impl Future<Output = ()>) {
+    let api = Arc::new(api);
+    let graceful = Arc::new(GracefulShutdown::new());
+    let (stop, stopped) = watch::channel(());
+    let mut accepting = tokio::task::JoinSet::new();
+    for listener in listeners {
+        tracing::info!(place = %listener.place(), "listening");
+        accepting.spawn(accept_all(listener, Arc::clone(&api), Arc::clone(&graceful), stopped.clone()));
+    }
+    drop(stopped);
+    shutdown.await;
+    drop(stop);
+    // First no new connections (and no socket files), then an end to the old ones.
+    while accepting.join_next().await.is_some() {}
+    let Some(graceful) = Arc::into_inner(graceful) else { return };
+    if tokio::time::timeout(api.limits.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("closed connections whose requests did not end in time");
+    }
+}
+
+async fn accept_all(listener: Listener, api: Arc<Api>, graceful: Arc<GracefulShutdown>, mut stopped: watch::Receiver<()>) {
+    // One count for each listener, so that a flood by TCP does not shut the Unix socket.
+    let slots = Arc::new(Semaphore::new(api.limits.connections));
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.changed() => return,
+            accepted = accept(&listener, &slots) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, slot)) => {
+                let (api, watcher) = (Arc::clone(&api), graceful.watcher());
+                tokio::spawn(async move {
+                    connection(stream, peer, api, watcher).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                // Mostly "too many open files": it passes when connections end.
+                tracing::warn!(%error, place = %listener.place(), "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// A connection of either kind.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+type Accepted = (Box<dyn Stream>, Peer, tokio::sync::OwnedSemaphorePermit);
+
+async fn accept(listener: &Listener, slots: &Arc<Semaphore>) -> io::Result<Accepted> {
+    // First the slot: whoever is too many waits in the kernel's queue.
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    match listener {
+        Listener::Tcp(listener) => {
+            let (stream, remote) = listener.accept().await?;
+            let local = stream.local_addr()?;
+            // Only for speed, and a caller who is gone already makes it fail.
+            let _ = stream.set_nodelay(true);
+            Ok((Box::new(stream), Peer::Tcp { local, remote }, slot))
+        }
+        Listener::Unix(listener, _) => {
+            let (stream, _) = listener.accept().await?;
+            let user = stream.peer_cred().ok().map(|peer| peer.uid());
+            Ok((Box::new(stream), Peer::Unix(user), slot))
+        }
+    }
+}
+
+async fn connection(stream: Box<dyn Stream>, peer: Peer, api: Arc<Api>, watcher: Watcher) {
+    let limits = api.limits;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let api = Arc::clone(&api);
+        async move { Ok::<_, Infallible>(routes::answer(api, peer, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_read)
+        .max_buf_size(limits.header_bytes)
+        .max_headers(64)
+        .serve_connection(TokioIo::new(Stall::new(stream, limits.write_stall)), service);
+    if let Err(error) = watcher.watch(connection).await {
+        // Callers that go away in the middle, and bytes that are no HTTP: theirs to know, not ours to warn about.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Reads a body, which no route uses, and throws it away, within the limits.
+pub(super) async fn drain(limits: &Limits, body: Incoming) -> Result<(), ApiError> {
+    if body.is_end_stream() {
+        return Ok(());
+    }
+    let too_large = || ApiError::limit(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is longer than {} bytes!", limits.body_bytes));
+    if body.size_hint().lower() > limits.body_bytes as u64 {
+        return Err(too_large());
+    }
+    let mut body = Limited::new(body, limits.body_bytes);
+    let read = async {
+        while let Some(frame) = body.frame().await {
+            frame.map_err(|_| too_large())?;
+        }
+        Ok(())
+    };
+    let late = || ApiError::limit(StatusCode::REQUEST_TIMEOUT, "The body did not come in time!");
+    tokio::time::timeout(limits.body_read, read).await.unwrap_or_else(|_| Err(late()))
+}

@@ -1,0 +1,87 @@
+//! Where the rows live, together with how far each log was read, so that both change in one transaction.
+//!
+//! [`Store`] is the whole interface; [`SqliteStore`] keeps it in one file. [`Table`] has the rows' semantics in memory
+//! alone, for the replay of finished logs. What both do with an attempt is decided once, in `batch`:
+//!
+//! - a row is found by broker, identity and client ID; the newest attempt wins by order of arrival, not by its stamp;
+//! - attempts are summed and the time of the first is kept, until the client connects, which removes its row;
+//! - an attempt from lines that were read before (`reread`) is ignored unless it is newer than all that is known of the
+//!   client: its row, a deletion of its row or of all rows, and what retention would have removed.
+
+mod batch;
+mod error;
+mod query;
+mod schema;
+mod sqlite;
+mod table;
+mod text;
+
+pub use batch::{Batch, LogState};
+pub use error::StoreError;
+pub use query::{Filter, Order, Page, PageQuery, SortBy};
+pub use sqlite::{Settings, SqliteStore};
+pub use table::Table;
+
+use crate::model::{Millis, Row};
+
+/// What [`Store::load`] finds: where reading goes on after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Loaded {
+    /// How far each log was read.
+    pub positions: Vec<LogState>,
+    /// The conversations that were open there.
+    pub conversations: Vec<LogState>,
+}
+
+/// What one commit did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CommitStats {
+    /// Rows made or replaced.
+    pub written: u64,
+    /// Rows removed because their client connected.
+    pub cleared: u64,
+    /// Clients whose attempts were all known before (a log that was read again).
+    pub ignored: u64,
+    /// Rows that went because the table was full.
+    pub evicted: u64,
+}
+
+/// What one pass of [`Store::expire`] removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expired {
+    /// Rows recorded longer ago than the retention.
+    pub rows: u64,
+    /// Rows that went because the table was full.
+    pub evicted: u64,
+    /// Marks of deletions that nothing can bring back any more.
+    pub marks: u64,
+}
+
+/// The rows and the positions of the logs they come from. Every call blocks until it is done; calls from several
+/// threads are safe, and reading never waits for writing.
+pub trait Store: Send + Sync {
+    /// How far the logs were read, in no particular order.
+    fn load(&self) -> Result<Loaded, StoreError>;
+
+    /// Writes a batch in one transaction: all of it or, on an error, nothing. The caller keeps the batch and may commit
+    /// it again when [`StoreError::retry`] says so.
+    fn commit(&self, batch: &Batch, now: Millis) -> Result<CommitStats, StoreError>;
+
+    /// One page of rows.
+    fn page(&self, query: &PageQuery) -> Result<Page, StoreError>;
+
+    /// The rows of this client (several brokers and identities may know the same name), the newest attempt first.
+    fn get(&self, client_id: &str) -> Result<Vec<Row>, StoreError>;
+
+    /// Deletes the rows of this client, durably, and says how many there were.
+    fn delete(&self, client_id: &str, now: Millis) -> Result<u64, StoreError>;
+
+    /// Deletes all rows, durably, and says how many there were.
+    fn delete_all(&self, now: Millis) -> Result<u64, StoreError>;
+
+    /// Removes what is older than the retention, and the oldest rows beyond the limit.
+    fn expire(&self, now: Millis) -> Result<Expired, StoreError>;
+
+    /// How many rows there are.
+    fn count(&self) -> Result<u64, StoreError>;
+}

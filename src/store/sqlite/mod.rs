@@ -1,0 +1,177 @@
+//! The store in one SQLite file: one connection writes, others read, and a lock keeps a second daemon out.
+
+mod open;
+mod read;
+mod write;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::{Batch, CommitStats, Expired, Loaded, Page, PageQuery, Store, StoreError};
+use crate::model::{Millis, Row};
+
+/// Reading connections that are kept open; more may read at once, at the price of opening one.
+const IDLE_READERS: usize = 4;
+
+/// What bounds the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a row stays after it was recorded, in milliseconds; none: for ever.
+    pub retention: Option<Millis>,
+    /// How many rows there may be.
+    pub max_clients: u64,
+}
+
+impl Default for Settings {
+    /// Three days, as in TBMQ, and 100,000 clients.
+    fn default() -> Settings {
+        Settings { retention: Some(3 * 24 * 60 * 60 * 1000), max_clients: 100_000 }
+    }
+}
+
+/// A store in one SQLite file (WAL). Dropping it closes the file and lets go of the lock.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    settings: Settings,
+    writer: Mutex<Writer>,
+    readers: Mutex<Vec<Connection>>,
+    /// Held, not read: the kernel lets go of the lock when the file is closed, however the process ends. The last field,
+    /// so that it is dropped after the connections.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Writer {
+    conn: Connection,
+    /// At least as many rows as there are: spares counting them for every commit.
+    rows_at_most: u64,
+}
+
+impl SqliteStore {
+    /// Opens the database, makes it if there is none, and brings an older one up to date. A damaged, foreign or newer
+    /// file, and one that another process has open, is refused and left as it is.
+    pub fn open(path: &Path, settings: Settings) -> Result<SqliteStore, StoreError> {
+        let (path, lock) = open::claim(path)?;
+        let conn = open::writer(&path)?;
+        let rows_at_most = read::count(&conn).map_err(|source| StoreError::sqlite(&path, "count the rows", source))?;
+        let writer = Mutex::new(Writer { conn, rows_at_most });
+        Ok(SqliteStore { path, settings, writer, readers: Mutex::new(Vec::new()), _lock: lock })
+    }
+
+    /// The file, as an absolute path without links.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does something in one transaction. An error, also one of the commit itself, leaves everything as it was.
+    fn write<T>(
+        &self,
+        writer: &mut Writer,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let run = || {
+            let transaction = writer.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        run().map_err(|source| StoreError::sqlite(&self.path, doing, source))
+    }
+
+    /// The same, and on the disk before it returns, whatever happens to the machine afterwards.
+    fn write_durably<T>(&self, doing: &'static str, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let mut writer = lock(&self.writer);
+        let error = |source| StoreError::sqlite(&self.path, doing, source);
+        writer.conn.pragma_update(None, "synchronous", "FULL").map_err(error)?;
+        let done = self.write(&mut writer, doing, work);
+        // Left at FULL, later commits would be slow and still right: no reason to fail what has been done.
+        if let Err(source) = writer.conn.pragma_update(None, "synchronous", "NORMAL") {
+            tracing::warn!(path = %self.path.display(), %source, "cannot go back to fast commits");
+        }
+        done
+    }
+
+    fn read<T>(&self, doing: &'static str, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let idle = lock(&self.readers).pop();
+        let mut conn = match idle {
+            Some(conn) => conn,
+            None => open::reader(&self.path)?,
+        };
+        let found = work(&mut conn).map_err(|source| StoreError::sqlite(&self.path, doing, source))?;
+        let mut readers = lock(&self.readers);
+        if readers.len() < IDLE_READERS {
+            readers.push(conn);
+        }
+        Ok(found)
+    }
+}
+
+impl Store for SqliteStore {
+    fn load(&self) -> Result<Loaded, StoreError> {
+        self.read("read the positions", read::load)
+    }
+
+    fn commit(&self, batch: &Batch, now: Millis) -> Result<CommitStats, StoreError> {
+        if batch.is_empty() {
+            return Ok(CommitStats::default());
+        }
+        let mut writer = lock(&self.writer);
+        let (before, settings) = (writer.rows_at_most, self.settings);
+        let (stats, rows) = self.write(&mut writer, "write a batch", |transaction| {
+            let mut stats = write::batch(transaction, batch, settings.retention, now)?;
+            let mut rows = before.saturating_add(stats.written);
+            if rows > settings.max_clients {
+                (stats.evicted, rows) = write::evict(transaction, settings.max_clients)?;
+            }
+            Ok((stats, rows))
+        })?;
+        writer.rows_at_most = rows;
+        Ok(stats)
+    }
+
+    fn page(&self, query: &PageQuery) -> Result<Page, StoreError> {
+        self.read("read a page", |conn| read::page(conn, query))
+    }
+
+    fn get(&self, client_id: &str) -> Result<Vec<Row>, StoreError> {
+        self.read("read a client", |conn| read::get(conn, client_id))
+    }
+
+    fn delete(&self, client_id: &str, now: Millis) -> Result<u64, StoreError> {
+        self.write_durably("delete a client", |transaction| write::delete(transaction, client_id, now))
+    }
+
+    fn delete_all(&self, now: Millis) -> Result<u64, StoreError> {
+        self.write_durably("delete all clients", |transaction| write::delete_all(transaction, now))
+    }
+
+    fn expire(&self, now: Millis) -> Result<Expired, StoreError> {
+        let mut writer = lock(&self.writer);
+        let settings = self.settings;
+        let (expired, rows) = self.write(&mut writer, "remove old rows", |transaction| {
+            let mut expired = write::expire(transaction, settings.retention, settings.max_clients, now)?;
+            let (evicted, rows) = write::evict(transaction, settings.max_clients)?;
+            expired.evicted = evicted;
+            Ok((expired, rows))
+        })?;
+        writer.rows_at_most = rows;
+        Ok(expired)
+    }
+
+    fn count(&self) -> Result<u64, StoreError> {
+        self.read("count the rows", |conn| read::count(conn))
+    }
+}
+
+/// A panic elsewhere leaves no half-done work behind a lock: transactions roll back on their own.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
