@@ -1,0 +1,28 @@
+//! What a stamp says, and what must be known to read it.
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Millis;
+
+/// A time that a log states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Milliseconds since the epoch, UTC. What is finer is cut off.
+    pub millis: Millis,
+    /// The text said its zone, or counted from the epoch; otherwise the context's zone was taken.
+    pub zoned: bool,
+    /// The text gave a fraction of a second.
+    pub precise: bool,
+    /// The year, the date, or which number is the day and which the month was deduced.
+    pub guessed: bool,
+}
+
+/// What fills in what a stamp leaves out.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeContext<'a> {
+    /// The zone of stamps that don't say theirs.
+    pub zone: &'a TimeZone,
+    /// A time near the stamp: that of the line before it, else when the file was last written.
+    pub reference: Millis,
+}
