@@ -374,7 +374,8 @@ fn two_hundred_lines_at_once_and_killed_before_they_are_read() {
     let mut bench = Bench::new();
     bench.append("x.log", "");
     bench.expect("");
-    bench.append("x.log", lines(0, 200)).kill();
+    bench.append("x.log", lines(0, 200));
+    bench.kill();
     bench.append("x.log", lines(200, 210));
     bench.expect(&lines(0, 210));
 }
@@ -607,7 +608,8 @@ fn a_glob_finds_new_logs_and_means_the_live_ones() {
     bench.expect(&lines(2, 3));
     assert_eq!(bench.status().len(), 2);
     // The live file is away for a moment, also right after a restart.
-    bench.rename("y.log", "y.log.0").kill();
+    bench.rename("y.log", "y.log.0");
+    bench.kill();
     bench.expect("");
     bench.append("y.log", lines(3, 4));
     bench.expect(&lines(3, 4));
@@ -650,7 +652,8 @@ fn a_moved_path_in_the_configuration_keeps_the_position() {
     let mut bench = Bench::new();
     bench.append("x.log", lines(0, 2));
     bench.expect(&lines(0, 2)).kill();
-    let paths = std::mem::replace(&mut bench.spec.paths, vec![bench.path("other.log").display().to_string()]);
+    let other = vec![bench.path("other.log").display().to_string()];
+    let paths = std::mem::replace(&mut bench.spec.paths, other);
     bench.expect("").kill();
     bench.spec.paths = paths;
     bench.append("x.log", lines(2, 3));

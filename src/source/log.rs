@@ -53,6 +53,8 @@ pub(crate) struct Log {
     pub(crate) known: Option<Known>,
     pub(crate) max_line: usize,
     pub(crate) gaps: u64,
+    /// The time of the present pass.
+    pub(crate) now: Millis,
     looked: bool,
     start: Start,
     /// The file to begin at the end of, and that end.
@@ -78,6 +80,7 @@ impl Log {
             known: None,
             max_line,
             gaps: 0,
+            now: 0,
             looked: false,
             start,
             skip: None,
@@ -92,6 +95,7 @@ impl Log {
 
     /// Sees what the path leads to.
     pub(crate) fn look(&mut self, now: Millis) {
+        self.now = now;
         self.error = None;
         self.alias = false;
         let meta = fs::symlink_metadata(&self.path).and_then(|meta| match meta.is_symlink() {
@@ -231,10 +235,11 @@ impl Log {
     }
 
     fn open_where_left(&mut self, id: FileId) -> io::Result<Part> {
-        for position in self.done.iter().filter(|position| position.file == id) {
-            if let Some(part) = Part::open_proven(&self.path, &position.proof, position.skipping, self.max_line)? {
-                return Ok(part);
-            }
+        if let Some(at) = self.done.iter().position(|position| position.file == id)
+            && let Some(position) = self.done.remove(at)
+            && let Some(part) = Part::open_proven(&self.path, &position.proof, position.skipping, self.max_line)?
+        {
+            return Ok(part);
         }
         let mut part = Part::open(&self.path, self.max_line)?;
         match self.skip.take() {

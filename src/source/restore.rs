@@ -52,7 +52,7 @@ impl Log {
         if surplus > first_new {
             self.gap(sink, &format!("{} rotated files are more than can be read at once", surplus - first_new));
         }
-        self.tell_losses(&stored, &located, sink);
+        self.tell_losses(&stored, &located, &opened, sink);
         self.done = unlocated_done(&stored, &located);
         self.parts = opened.into();
         self.live = match self.named {
@@ -143,21 +143,24 @@ impl Log {
     }
 
     /// Says what cannot be read any more.
-    fn tell_losses(&mut self, stored: &[Position], located: &[bool], sink: &mut dyn Sink) {
+    fn tell_losses(&mut self, stored: &[Position], located: &[bool], opened: &[Part], sink: &mut dyn Sink) {
         let youngest = stored.len().saturating_sub(1);
         let any = located.contains(&true);
+        let anew = |position: &Position| opened.iter().any(|part| part.id == position.file && part.offset == 0);
         for (place, position) in stored.iter().enumerate().filter(|(place, _)| !located[*place]) {
-            let unread = position.kind == Kind::Open && position.size > position.proof.offset;
-            let open_end = place == youngest && position.kind == Kind::Open && (position.proof.offset > 0 || !any);
-            let same_file = matches!(self.named, Named::File(id, _) if id == position.file);
-            // Nothing was read of it, and it is still there (or came back in another form, which nobody could tell).
-            if position.proof.offset == 0 && same_file {
+            if position.kind != Kind::Open {
                 continue;
             }
-            if unread || open_end {
+            let lost = match position.proof.offset {
+                // Nothing was read of it: it is one of those that are read now, unless nothing at all was found.
+                0 => place == youngest && !any && !anew(position),
+                // Of a rotated file that was read to its end nothing is lost.
+                offset => place == youngest || position.size > offset,
+            };
+            if lost {
                 self.gap(sink, "the file that was being read is gone, or holds other bytes now");
             }
-            if same_file && position.proof.head.begins(&head_of(&self.path, false).unwrap_or_default()) {
+            if anew(position) && position.proof.head.begins(&head_of(&self.path, false).unwrap_or_default()) {
                 sink.reread(&self.path);
             }
         }

@@ -187,7 +187,8 @@ impl Log {
             self.gap(sink, &format!("{surplus} rotated files are more than can be read at once"));
         }
         let count = open.len() - surplus;
-        for (place, part) in open.into_iter().skip(surplus).enumerate() {
+        for (place, mut part) in open.into_iter().skip(surplus).enumerate() {
+            part.changed = self.now;
             self.parts.insert(at + place, part);
         }
         count

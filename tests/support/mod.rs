@@ -1,6 +1,7 @@
 //! A log directory that a test plays the broker and the rotation in, and a follower that it pulls.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot write its files has failed")]
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -208,7 +209,8 @@ impl Bench {
     #[track_caller]
     pub fn expect_taken(&mut self, text: &str) -> &mut Bench {
         let took = self.took();
-        assert_eq!(took, text, "gaps: {:?}, status: {:#?}", self.got.gaps, self.status());
+        let status = self.status();
+        assert_eq!(took, text, "gaps: {:?}, status: {status:#?}", self.got.gaps);
         assert!(self.got.gaps.is_empty(), "{:?}", self.got.gaps);
         assert_eq!(self.got.rereads, 0);
         self
