@@ -18,36 +18,21 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the daemon: follows the logs, keeps the table, serves the page and the API.
-    Run(cli::run::RunArgs),
     /// Prints the final table of finished logs.
     Replay(cli::replay::ReplayArgs),
     /// Says line by line what becomes of a log, and why.
     Explain(cli::explain::ExplainArgs),
     /// Lists, shows and tests grammars.
     Grammar(cli::grammar::GrammarArgs),
-    /// Lists the rows of the running daemon.
-    List(cli::list::ListArgs),
-    /// Deletes rows of the running daemon.
-    Delete(cli::delete::DeleteArgs),
-    /// Makes tokens for the API.
-    Token(cli::token::TokenArgs),
-    /// Says what would run, and what is wrong.
-    Check(cli::check::CheckArgs),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let clock = SystemClock;
     let result = match &arguments.command {
-        Command::Run(args) => cli::run::run(args, clock),
         Command::Replay(args) => cli::replay::run(args, &clock),
         Command::Explain(args) => cli::explain::run(args, &clock),
         Command::Grammar(args) => cli::grammar::run(args),
-        Command::List(args) => cli::list::run(args, &clock),
-        Command::Delete(args) => cli::delete::run(args),
-        Command::Token(args) => cli::token::run(args),
-        Command::Check(args) => cli::check::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
