@@ -14,6 +14,7 @@
 pub mod api;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod conversation;
 pub mod daemon;
 pub mod engine;

@@ -18,6 +18,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the daemon: follows the logs, keeps the table, serves the page and the API.
+    Run(cli::run::RunArgs),
     /// Prints the final table of finished logs.
     Replay(cli::replay::ReplayArgs),
     /// Says line by line what becomes of a log, and why.
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let clock = SystemClock;
     let result = match &arguments.command {
+        Command::Run(args) => cli::run::run(args, clock),
         Command::Replay(args) => cli::replay::run(args, &clock),
         Command::Explain(args) => cli::explain::run(args, &clock),
         Command::Grammar(args) => cli::grammar::run(args),

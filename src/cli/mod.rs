@@ -4,4 +4,5 @@ pub mod common;
 pub mod explain;
 pub mod grammar;
 pub mod replay;
+pub mod run;
 pub mod table;
