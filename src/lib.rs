@@ -12,7 +12,9 @@
 //! `daemon` wires all of it, `model` holds the types that travel.
 
 pub mod api;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod conversation;
 pub mod engine;
 pub mod grammar;
