@@ -61,7 +61,13 @@ pub trait Watcher {
 ///
 /// # Errors
 /// A file that cannot be read, an unknown grammar, a log that no grammar fits.
-pub fn replay(library: &Library, source: &ReplaySource, now: Millis, table: &mut Table, watcher: &mut dyn Watcher) -> Result<Stats, ReplayError> {
+pub fn replay(
+    library: &Library,
+    source: &ReplaySource,
+    now: Millis,
+    table: &mut Table,
+    watcher: &mut dyn Watcher,
+) -> Result<Stats, ReplayError> {
     let named = source.grammar.as_deref().map(|name| named(library, name)).transpose()?;
     let mut files = Vec::new();
     for path in &source.paths {

@@ -103,7 +103,8 @@ pub fn run(args: &ExplainArgs, clock: &dyn Clock) -> Result<(), Failure> {
 
 fn explained(number: u64, line: &[u8], trace: &Trace, out: &[Attempt]) -> String {
     let has_secret = trace.rule.as_ref().is_some_and(|(_, facts)| facts.iter().any(|(fact, _)| *fact == Fact::Secret));
-    let shown = if has_secret { "[a line with a secret, not shown]".to_owned() } else { escaped(line.strip_suffix(b"\n").unwrap_or(line), 400) };
+    let shown =
+        if has_secret { "[a line with a secret, not shown]".to_owned() } else { escaped(line.strip_suffix(b"\n").unwrap_or(line), 400) };
     let mut text = format!("{number}: {shown}\n");
     let mut say = |name: &str, value: &str| {
         let _ = writeln!(text, "    {name:9} {value}");
@@ -164,7 +165,8 @@ fn outcome(attempt: &Attempt) -> String {
             }
             let _ = writeln!(text, ": {}", row.reason);
             if !row.inferred.is_empty() {
-                let fields: Vec<String> = row.inferred.iter().filter_map(|field| serde_json::to_value(field).ok()?.as_str().map(str::to_owned)).collect();
+                let fields: Vec<String> =
+                    row.inferred.iter().filter_map(|field| serde_json::to_value(field).ok()?.as_str().map(str::to_owned)).collect();
                 let _ = writeln!(text, "    inferred  {}", fields.join(", "));
             }
             text

@@ -127,8 +127,10 @@ fn files_test(files: &[PathBuf]) -> Result<(), Failure> {
 fn samples(text: &mut String, name: &str, source: Option<&Faults>, grammar: &Arc<crate::grammar::Grammar>) -> usize {
     let failures = test(grammar);
     for failure in &failures {
-        let line = source.and_then(|file| file.text.get(..failure.span.start)).map(|before| format!(":{}", before.matches('\n').count() + 1));
-        let _ = writeln!(text, "{name}{}: sample {} failed ({})\n{}", line.unwrap_or_default(), failure.number, failure.why, failure.differs);
+        let line =
+            source.and_then(|file| file.text.get(..failure.span.start)).map(|before| format!(":{}", before.matches('\n').count() + 1));
+        let _ =
+            writeln!(text, "{name}{}: sample {} failed ({})\n{}", line.unwrap_or_default(), failure.number, failure.why, failure.differs);
     }
     let good = grammar.samples.len() - failures.len();
     let _ = writeln!(text, "{name}: {good} of {} samples pass", grammar.samples.len());

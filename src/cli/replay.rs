@@ -59,7 +59,9 @@ pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
         sources.push(ReplaySource { grammar: args.grammar.clone(), paths: args.paths.clone(), options });
     }
     if sources.is_empty() {
-        return Err(Failure::usage("no log to replay: name one (`turnaway replay /var/log/mosquitto/mosquitto.log`), or - for standard input"));
+        return Err(Failure::usage(
+            "no log to replay: name one (`turnaway replay /var/log/mosquitto/mosquitto.log`), or - for standard input",
+        ));
     }
     if args.grammar.is_some() && args.paths.is_empty() {
         return Err(Failure::usage("--grammar belongs to the PATHs; a --log names its grammar itself: --log mosquitto=FILE"));

@@ -37,10 +37,12 @@ pub struct RunArgs {
 /// # Errors
 /// A wrong configuration, a database or address that cannot be used, a store that breaks.
 pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
-    let Loaded { config, library, .. } = load(&args.config, &Disk).map_err(|error| Failure::usage(error.render(std::io::stderr().is_terminal())))?;
+    let Loaded { config, library, .. } =
+        load(&args.config, &Disk).map_err(|error| Failure::usage(error.render(std::io::stderr().is_terminal())))?;
     start_log(config.log);
     let settings = store::Settings { retention: config.retention, max_clients: config.max_clients };
-    let store: Arc<dyn store::Store> = Arc::new(SqliteStore::open(&config.database, settings).map_err(|error| Failure::work(error.to_string()))?);
+    let store: Arc<dyn store::Store> =
+        Arc::new(SqliteStore::open(&config.database, settings).map_err(|error| Failure::work(error.to_string()))?);
     let library = Arc::new(library);
     let clock: Arc<dyn Clock> = Arc::new(clock);
     let metrics = Arc::new(Metrics::default());
@@ -131,7 +133,12 @@ fn one(source: &SourceConfig, library: &Library) -> daemon::SourceConfig {
 /// Where the page is, on standard output; everything else goes to the log.
 fn announce(config: &Config, listeners: &[Listener]) {
     for source in &config.sources {
-        tracing::info!(source = source.name, paths = source.paths.join(", "), grammar = source.grammar.as_deref().unwrap_or("to be recognised"), "watching");
+        tracing::info!(
+            source = source.name,
+            paths = source.paths.join(", "),
+            grammar = source.grammar.as_deref().unwrap_or("to be recognised"),
+            "watching"
+        );
     }
     tracing::info!(path = %config.database.display(), "rows are kept in this database");
     let mut out = std::io::stdout().lock();

@@ -229,7 +229,11 @@ impl Joiner {
             self.open.incomplete();
         }
         let name = captures.get(Fact::ClientId, message).unwrap_or_default();
-        if name.is_empty() { self.sessions.lost() } else { self.sessions.accepted(name) }
+        if name.is_empty() {
+            self.sessions.lost()
+        } else {
+            self.sessions.accepted(name)
+        }
         if grammar.is_nobody(name) {
             self.nobody_taken = true;
             self.open.incomplete();

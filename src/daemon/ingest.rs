@@ -108,7 +108,8 @@ impl Ingest {
                 continue;
             }
             self.shared.set_missing(None);
-            let (dirs, files): (Vec<_>, Vec<_>) = self.sources.iter().map(|source| (source.follower.watch_dirs(), source.follower.watch_files())).unzip();
+            let (dirs, files): (Vec<_>, Vec<_>) =
+                self.sources.iter().map(|source| (source.follower.watch_dirs(), source.follower.watch_files())).unzip();
             self.doorbell.watch(&dirs.concat(), &files.concat());
             let waiting = self.sources.iter().any(Source::is_waiting);
             let patience = self.doorbell.patience();

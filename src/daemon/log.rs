@@ -41,14 +41,17 @@ impl LogWork {
         let mut work = LogWork::default();
         match serde_json::from_slice::<Stored>(stored) {
             Ok(stored) => {
-                let grammar = config.grammar.as_ref().filter(|grammar| grammar.name == stored.grammar).or_else(|| library.get(&stored.grammar));
+                let grammar =
+                    config.grammar.as_ref().filter(|grammar| grammar.name == stored.grammar).or_else(|| library.get(&stored.grammar));
                 if let Some(grammar) = grammar.filter(|found| config.grammar.as_ref().is_none_or(|named| named.name == found.name)) {
                     let mut engine = Engine::new(Arc::clone(grammar), config.options.clone());
                     engine.restore(stored.state);
                     work.engine = Some(engine);
                 }
             }
-            Err(error) => tracing::warn!(source = config.options.settings.broker, %error, "stored conversations cannot be read; they begin anew"),
+            Err(error) => {
+                tracing::warn!(source = config.options.settings.broker, %error, "stored conversations cannot be read; they begin anew")
+            }
         }
         work
     }

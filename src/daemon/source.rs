@@ -37,14 +37,22 @@ impl Source {
     ///
     /// # Errors
     /// Standard input or a FIFO cannot be read.
-    pub(super) fn open(config: SourceConfig, library: &Library, positions: &[LogState], conversations: &[LogState], bell: &Bell) -> Result<Source, SourceError> {
+    pub(super) fn open(
+        config: SourceConfig,
+        library: &Library,
+        positions: &[LogState],
+        conversations: &[LogState],
+        bell: &Bell,
+    ) -> Result<Source, SourceError> {
         let name = config.spec.name.clone();
         let mine = |state: &&LogState| state.source == name;
         let mut stored = Vec::new();
         for state in positions.iter().filter(mine) {
             match serde_json::from_slice::<Vec<Position>>(&state.state) {
                 Ok(found) => stored.extend(found),
-                Err(error) => tracing::warn!(source = name, log = state.log, %error, "a stored position cannot be read; the log is looked at anew"),
+                Err(error) => {
+                    tracing::warn!(source = name, log = state.log, %error, "a stored position cannot be read; the log is looked at anew")
+                }
             }
         }
         let restored = conversations.iter().filter(mine);
@@ -54,7 +62,11 @@ impl Source {
         files.paths.retain(|path| !(path == "-" || is_fifo(Path::new(path))));
         for path in config.spec.paths.iter().filter(|path| !files.paths.contains(path)) {
             let max_line = config.spec.max_line;
-            streams.push(if path == "-" { Stream::stdin(max_line, bell.clone())? } else { Stream::fifo(Path::new(path), max_line, bell.clone())? });
+            streams.push(if path == "-" {
+                Stream::stdin(max_line, bell.clone())?
+            } else {
+                Stream::fifo(Path::new(path), max_line, bell.clone())?
+            });
         }
         let stored_now = positions.iter().filter(mine).map(|state| (state.log.clone(), state.state.clone())).collect();
         Ok(Source { follower: Follower::new(files, stored), config, streams, logs, stored: stored_now })

@@ -187,7 +187,14 @@ struct Crew<'a> {
 }
 
 impl Crew<'_> {
-    fn line(&mut self, unwrapped: Unwrapped<'_>, raw: &[u8], read_at: Millis, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+    fn line(
+        &mut self,
+        unwrapped: Unwrapped<'_>,
+        raw: &[u8],
+        read_at: Millis,
+        around: &mut Surroundings<'_>,
+        trace: &mut Option<&mut Trace>,
+    ) {
         if let Some(trace) = trace {
             trace.wrapper = unwrapped.kind.to_string();
             trace.stream = unwrapped.stream.to_string();
