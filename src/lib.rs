@@ -12,13 +12,20 @@
 //! `daemon` wires all of it, `model` holds the types that travel.
 
 pub mod api;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod conversation;
+pub mod daemon;
 pub mod engine;
 pub mod grammar;
+pub mod grammar_test;
 pub mod metrics;
 pub mod model;
 pub mod record;
+pub mod replay;
+pub mod signals;
+pub mod source;
 pub mod store;
 pub mod text;
 pub mod wrapper;

@@ -31,7 +31,7 @@ pub fn display(text: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// Characters that a terminal or a page would act upon, or not show.
-fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

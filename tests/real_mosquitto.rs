@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
-mod support;
+mod real;
 
 use std::net::Ipv4Addr;
 
 use serde_json::Value;
-use support::{
+use real::{
     Broker, Certs, Client, Connect, Daemon, Fate, Session, Setup, TlsClient, Truth, attempt, certain, connect, dial, engine_rows,
     half_close, subscribe, tls_attempt, unsubscribe, wait_until,
 };
@@ -37,7 +37,7 @@ impl Scene {
         let broker = Broker::start(dir.path(), |ports| config(dir.path(), ports));
         let mut setup = Setup::new(dir.path());
         setup.tls_ports = tls.iter().map(|index| broker.port(*index)).collect();
-        let daemon = std::env::var_os("NO_DAEMON").is_none().then(|| setup.start());
+        let daemon = Some(setup.start());
         Scene { dir, broker, daemon, setup, truth: Truth::default(), next: 0 }
     }
 

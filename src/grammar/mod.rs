@@ -19,6 +19,8 @@ pub use fact::{Fact, Kind};
 pub use library::{Library, LibraryError, Origin};
 pub use load::{FORMAT, load, load_texts};
 pub use matcher::{Captures, Matcher, Reached, ip};
+pub(crate) use pattern::near;
 pub use pattern::{Element, Pattern, PatternError};
+pub(crate) use reader::{Reader, Table, Text};
 pub use rule::{Because, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
 pub use texts::{Texts, TlsText};

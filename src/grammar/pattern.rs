@@ -225,7 +225,7 @@ fn judge(raw: &Raw<'_>, at: usize, len: usize) -> Result<Element, PatternError> 
 }
 
 /// "did you mean …", or the whole list.
-pub(super) fn near<'a>(word: &str, names: impl Iterator<Item = &'a str> + Clone, list: &str) -> String {
+pub(crate) fn near<'a>(word: &str, names: impl Iterator<Item = &'a str> + Clone, list: &str) -> String {
     let close = names.clone().map(|name| (distance(word, name), name)).min();
     match close {
         Some((distance, name)) if distance <= 2 && distance < name.len() => format!("did you mean \"{name}\"?"),

@@ -12,21 +12,21 @@ use super::pattern::near;
 
 /// A string of the file, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Text {
-    pub(super) value: String,
-    pub(super) span: Range<usize>,
+pub(crate) struct Text {
+    pub(crate) value: String,
+    pub(crate) span: Range<usize>,
 }
 
 /// The faults found so far.
 #[derive(Debug)]
-pub(super) struct Reader<'s> {
-    pub(super) source: &'s str,
-    pub(super) faults: Vec<Diagnostic>,
+pub(crate) struct Reader<'s> {
+    pub(crate) source: &'s str,
+    pub(crate) faults: Vec<Diagnostic>,
 }
 
 impl<'s> Reader<'s> {
     /// Reads the file; syntax faults are noted and what could be read is given.
-    pub(super) fn document(source: &'s str) -> (Reader<'s>, Spanned<DeTable<'s>>) {
+    pub(crate) fn document(source: &'s str) -> (Reader<'s>, Spanned<DeTable<'s>>) {
         let (table, errors) = DeTable::parse_recoverable(source);
         let mut reader = Reader { source, faults: Vec::new() };
         for error in errors {
@@ -36,21 +36,21 @@ impl<'s> Reader<'s> {
         (reader, table)
     }
 
-    pub(super) fn fault(&mut self, span: Range<usize>, message: impl Into<String>, expected: impl Into<String>) {
+    pub(crate) fn fault(&mut self, span: Range<usize>, message: impl Into<String>, expected: impl Into<String>) {
         self.faults.push(Diagnostic { span, message: message.into(), expected: expected.into(), warning: false });
     }
 
-    pub(super) fn warn(&mut self, span: Range<usize>, message: impl Into<String>, expected: impl Into<String>) {
+    pub(crate) fn warn(&mut self, span: Range<usize>, message: impl Into<String>, expected: impl Into<String>) {
         self.faults.push(Diagnostic { span, message: message.into(), expected: expected.into(), warning: true });
     }
 
     /// A table whose keys are taken one by one; what is left at the end is unknown.
-    pub(super) fn table<'t>(&self, table: &'t DeTable<'s>, span: Range<usize>, what: &'static str) -> Table<'t, 's> {
+    pub(crate) fn table<'t>(&self, table: &'t DeTable<'s>, span: Range<usize>, what: &'static str) -> Table<'t, 's> {
         Table { entries: table.iter().map(|(key, value)| (key.get_ref().as_ref(), (key, value))).collect(), span, what, known: Vec::new() }
     }
 
     /// The place of a byte inside a string of the file: exact unless the string is written with escapes.
-    pub(super) fn inside(&self, text: &Text, at: usize, len: usize) -> Range<usize> {
+    pub(crate) fn inside(&self, text: &Text, at: usize, len: usize) -> Range<usize> {
         let raw = self.source.get(text.span.clone()).unwrap_or_default();
         let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
         let inner = raw.get(quotes..raw.len().saturating_sub(quotes)).unwrap_or_default();
@@ -62,7 +62,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    pub(super) fn text(&mut self, value: &Spanned<DeValue<'s>>) -> Option<Text> {
+    pub(crate) fn text(&mut self, value: &Spanned<DeValue<'s>>) -> Option<Text> {
         match value.get_ref() {
             DeValue::String(text) => Some(Text { value: text.to_string(), span: value.span() }),
             other => {
@@ -73,7 +73,7 @@ impl<'s> Reader<'s> {
     }
 
     /// A string, or a list of strings.
-    pub(super) fn texts(&mut self, value: &Spanned<DeValue<'s>>) -> Vec<Text> {
+    pub(crate) fn texts(&mut self, value: &Spanned<DeValue<'s>>) -> Vec<Text> {
         match value.get_ref() {
             DeValue::Array(array) => array.iter().filter_map(|item| self.text(item)).collect(),
             _ => self.text(value).into_iter().collect(),
@@ -82,27 +82,27 @@ impl<'s> Reader<'s> {
 }
 
 /// The keys of one table that were not taken yet.
-pub(super) struct Table<'t, 's> {
+pub(crate) struct Table<'t, 's> {
     entries: BTreeMap<&'t str, (&'t Spanned<DeString<'s>>, &'t Spanned<DeValue<'s>>)>,
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
     what: &'static str,
     known: Vec<&'static str>,
 }
 
 impl<'t, 's> Table<'t, 's> {
     /// Takes a key.
-    pub(super) fn take(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'s>>> {
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'s>>> {
         self.known.push(key);
         self.entries.remove(key).map(|(_, value)| value)
     }
 
-    pub(super) fn text(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Option<Text> {
+    pub(crate) fn text(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Option<Text> {
         let value = self.take(key)?;
         reader.text(value)
     }
 
     /// A string that has to be there.
-    pub(super) fn needed(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Option<Text> {
+    pub(crate) fn needed(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Option<Text> {
         if let Some(value) = self.take(key) {
             return reader.text(value);
         }
@@ -110,11 +110,11 @@ impl<'t, 's> Table<'t, 's> {
         None
     }
 
-    pub(super) fn texts(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Vec<Text> {
+    pub(crate) fn texts(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Vec<Text> {
         self.take(key).map(|value| reader.texts(value)).unwrap_or_default()
     }
 
-    pub(super) fn flag(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Option<bool> {
+    pub(crate) fn flag(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Option<bool> {
         let value = self.take(key)?;
         let flag = value.get_ref().as_bool();
         if flag.is_none() {
@@ -123,7 +123,7 @@ impl<'t, 's> Table<'t, 's> {
         flag
     }
 
-    pub(super) fn number(&mut self, reader: &mut Reader<'s>, key: &'static str, range: std::ops::RangeInclusive<usize>) -> Option<usize> {
+    pub(crate) fn number(&mut self, reader: &mut Reader<'s>, key: &'static str, range: std::ops::RangeInclusive<usize>) -> Option<usize> {
         let value = self.take(key)?;
         let number = value.get_ref().as_integer().and_then(|integer| usize::from_str_radix(integer.as_str(), integer.radix()).ok());
         if let Some(number) = number.filter(|number| range.contains(number)) {
@@ -138,7 +138,7 @@ impl<'t, 's> Table<'t, 's> {
     }
 
     /// A list of tables (`[[key]]`).
-    pub(super) fn tables(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Vec<(&'t DeTable<'s>, Range<usize>)> {
+    pub(crate) fn tables(&mut self, reader: &mut Reader<'s>, key: &'static str) -> Vec<(&'t DeTable<'s>, Range<usize>)> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let DeValue::Array(array) = value.get_ref() else {
             reader.fault(value.span(), format!("\"{key}\" is {}", article(value.get_ref().type_str())), format!("expected [[{key}]]"));
@@ -155,7 +155,7 @@ impl<'t, 's> Table<'t, 's> {
     }
 
     /// Every key that nobody took is unknown.
-    pub(super) fn finish(self, reader: &mut Reader<'s>) {
+    pub(crate) fn finish(self, reader: &mut Reader<'s>) {
         for (name, (key, _)) in &self.entries {
             reader.fault(
                 key.span(),

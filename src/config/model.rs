@@ -1,0 +1,153 @@
+//! The checked configuration.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+
+use crate::api::{Listen, TokenConfig};
+use crate::model::Millis;
+use crate::record::time::TimeFormat;
+
+/// The database of an installed daemon.
+pub const DEFAULT_DATABASE: &str = "/var/lib/turnaway/turnaway.db";
+
+/// The longest line in bytes that is read whole: 1 MiB.
+pub const DEFAULT_MAX_LINE: usize = 1 << 20;
+
+/// The port that is listened on unless the configuration says otherwise.
+const DEFAULT_PORT: u16 = 8099;
+
+/// The place that is listened on unless the configuration says otherwise: 127.0.0.1:8099.
+pub fn default_listen() -> Listen {
+    Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)))
+}
+
+/// What to run. Every value has been checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The database's file.
+    pub database: PathBuf,
+    /// The directory of additional grammars, if there is one.
+    pub grammars: Option<PathBuf>,
+    /// How long a row stays, in milliseconds; none: for ever.
+    pub retention: Option<Millis>,
+    /// How many rows there may be.
+    pub max_clients: u64,
+    /// Whether a successful connect removes the client's row.
+    pub clear_on_success: bool,
+    /// Where to listen; there is at least one place.
+    pub listen: Vec<Listen>,
+    /// Names of this machine, without port, that a `Host` header may have.
+    pub hosts: Vec<String>,
+    /// How much our own log says.
+    pub log: Level,
+    /// Who may come in by TCP.
+    pub tokens: Vec<TokenConfig>,
+    /// The logs; their names differ. There may be none.
+    pub sources: Vec<SourceConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        let bounds = crate::store::Settings::default();
+        Config {
+            database: PathBuf::from(DEFAULT_DATABASE),
+            grammars: None,
+            retention: bounds.retention,
+            max_clients: bounds.max_clients,
+            clear_on_success: true,
+            listen: vec![default_listen()],
+            hosts: Vec::new(),
+            log: Level::default(),
+            tokens: Vec::new(),
+            sources: Vec::new(),
+        }
+    }
+}
+
+/// One source: logs of one product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceConfig {
+    /// Its name: the `broker` of its rows.
+    pub name: String,
+    /// Paths and globs, at least one; `-` is standard input.
+    pub paths: Vec<String>,
+    /// The grammar's name; none: to be recognised.
+    pub grammar: Option<String>,
+    /// Where to begin in a file that was never read.
+    pub start: Start,
+    /// The zone of stamps that name none.
+    pub zone: TimeZone,
+    /// The listeners that use TLS; empty: not known.
+    pub tls_ports: Vec<u16>,
+    /// The broker's time format, where it is declared.
+    pub time_format: Option<TimeFormat>,
+    /// The longest line in bytes.
+    pub max_line: usize,
+}
+
+impl SourceConfig {
+    /// A source with the default settings, in the system's zone.
+    pub fn new(name: impl Into<String>, paths: Vec<String>) -> SourceConfig {
+        SourceConfig {
+            name: name.into(),
+            paths,
+            grammar: None,
+            start: Start::default(),
+            zone: TimeZone::system(),
+            tls_ports: Vec::new(),
+            time_format: None,
+            max_line: DEFAULT_MAX_LINE,
+        }
+    }
+}
+
+/// Where to begin in a file that was never read before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// At its first line, so that the failures of the last days are there at once.
+    #[default]
+    Beginning,
+    /// At its end.
+    End,
+}
+
+impl Start {
+    /// The word in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Start::Beginning => "beginning",
+            Start::End => "end",
+        }
+    }
+}
+
+/// How much our own log says; each level includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    /// What failed.
+    Error,
+    /// What may go wrong.
+    Warn,
+    /// What happens.
+    #[default]
+    Info,
+    /// Details.
+    Debug,
+}
+
+impl Level {
+    /// All of them.
+    pub const ALL: [Level; 4] = [Level::Error, Level::Warn, Level::Info, Level::Debug];
+
+    /// The word in the configuration, which is a filter directive of `tracing` as well.
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+    }
+}
