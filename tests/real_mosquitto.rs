@@ -6,11 +6,11 @@ mod real;
 
 use std::net::Ipv4Addr;
 
-use serde_json::Value;
 use real::{
     Broker, Certs, Client, Connect, Daemon, Fate, Session, Setup, TlsClient, Truth, attempt, certain, connect, dial, engine_rows,
     half_close, subscribe, tls_attempt, unsubscribe, wait_until,
 };
+use serde_json::Value;
 
 const CREDENTIALS: &[&str] = &["no-credentials-found"];
 const PASSWORD: &[&str] = &["password-does-not-match"];

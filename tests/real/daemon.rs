@@ -43,6 +43,16 @@ impl Setup {
         self.dir.join("turnaway.sock")
     }
 
+    /// Starts it and waits until it has read all logs once: from then on it knows every file that is renamed.
+    pub(crate) fn start_ready(&self) -> Daemon {
+        let daemon = self.start();
+        wait_until("readiness", || match daemon.get("/readyz") {
+            (200, _) => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+        daemon
+    }
+
     /// Starts it and waits until it listens.
     pub(crate) fn start(&self) -> Daemon {
         let stderr = std::fs::OpenOptions::new().create(true).append(true).open(self.dir.join("turnaway.stderr")).unwrap();
