@@ -6,6 +6,7 @@ mod real;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::mpsc;
 
 use real::{Daemon, Journal, Setup, certain, engine_rows, wait_until};
 use serde_json::{Value, json};
@@ -31,13 +32,27 @@ impl Scene {
 
     /// Waits until everything in the log's file is read and committed.
     fn read_up(&self, daemon: &Daemon) {
+        self.until_size(daemon, "position");
+    }
+
+    /// Waits until the daemon has looked at everything in the log's file, though the last line may not be whole.
+    fn seen(&self, daemon: &Daemon) {
+        self.until_size(daemon, "size");
+    }
+
+    fn until_size(&self, daemon: &Daemon, field: &str) {
         let size = self.journal.size();
-        let path = self.setup.log.display().to_string();
         wait_until("the log's end", || {
-            let (_, sources) = daemon.get("/api/sources");
-            let read = sources.as_array().unwrap().iter().any(|log| log["path"] == path && log["position"] == size);
-            if read { Ok(()) } else { Err(format!("{size}: {sources:#}")) }
+            let log = self.status(daemon);
+            if log[field] == size { Ok(()) } else { Err(format!("{size}: {log:#}")) }
         });
+    }
+
+    /// What the daemon says of the log.
+    fn status(&self, daemon: &Daemon) -> Value {
+        let (_, sources) = daemon.get("/api/sources");
+        let path = self.setup.log.display().to_string();
+        sources.as_array().unwrap().iter().find(|log| log["path"] == path).cloned().unwrap_or_default()
     }
 
     /// Waits until every client so far has a row, and says that each was counted once and has no wrong address.
@@ -189,6 +204,23 @@ fn many_lines_and_killed_at_once() {
 }
 
 #[test]
+fn killed_in_the_middle_of_a_backlog() {
+    let mut scene = Scene::new();
+    let text = (0..30_000).map(|_| scene.journal.busy()).collect::<Vec<_>>().concat();
+    scene.journal.write(&text);
+    let mut read = 0;
+    for _ in 0..2 {
+        let daemon = scene.setup.start();
+        read = wait_until("some progress", || {
+            let status = scene.status(&daemon);
+            status["position"].as_u64().filter(|position| *position > read).ok_or_else(|| format!("{read}: {status:#}"))
+        });
+        daemon.kill();
+    }
+    scene.settle(&scene.setup.start());
+}
+
+#[test]
 fn rotated_while_down() {
     for (rotations, rotate) in [(1, Journal::rename as fn(&mut Journal) -> std::path::PathBuf), (1, Journal::shift), (3, Journal::shift)] {
         let mut scene = Scene::new();
@@ -244,9 +276,7 @@ fn half_a_line_before_the_kill_and_half_after() {
     scene.journal.write(opened.as_bytes());
     scene.read_up(&daemon);
     scene.journal.write(format!("{stamp}: Client half").as_bytes());
-    // Another log is read up after it, so the half has been seen.
-    let (_, rows) = daemon.get("/api/sources");
-    assert!(rows.is_array(), "{rows}");
+    scene.seen(&daemon);
     assert_eq!(daemon.rows(), Vec::<Value>::new());
     daemon.kill();
     let daemon = scene.setup.start();
@@ -257,49 +287,51 @@ fn half_a_line_before_the_kill_and_half_after() {
     scene.settle(&daemon);
 }
 
-/// Steady writes of overlapping conversations, with rotations; killed ten times, at amounts written that a seed chooses.
+/// Steps that the writer may be ahead of the one who kills: so much is written while the daemon is down or starts.
+const AHEAD: usize = 12;
+
+/// Steady writes of overlapping conversations, with rotations, while the daemon is killed ten times: at amounts written that a
+/// seed chooses, in the middle of whatever the writer and the daemon are at.
 fn killed_again_and_again(seed: u64) {
     let mut scene = Scene::new();
     scene.journal.seed(seed);
-    let mut daemon = scene.setup.start_ready();
-    for _ in 0..10 {
-        write_randomly(&mut scene.journal, 60);
-        if scene.journal.below(3) == 0 {
-            scene.settle_read(&daemon);
+    let moments: Vec<u64> = (0..10).map(|_| 1 + scene.journal.below(50)).collect();
+    let first = scene.setup.start_ready();
+    let (step, steps) = mpsc::sync_channel(AHEAD);
+    let (journal, setup) = (&mut scene.journal, &scene.setup);
+    let daemon = std::thread::scope(|scope| {
+        let mut daemon = first;
+        scope.spawn(move || {
+            while step.send(()).is_ok() {
+                write_something(journal);
+            }
+        });
+        for amount in moments {
+            steps.iter().take(usize::try_from(amount).unwrap()).for_each(drop);
+            daemon.kill();
+            daemon = setup.start();
         }
-        daemon.kill();
-        write_randomly(&mut scene.journal, 20);
-        daemon = scene.setup.start();
-    }
-    write_randomly(&mut scene.journal, 20);
+        drop(steps);
+        daemon
+    });
     scene.settle(&daemon);
 }
 
-impl Scene {
-    /// Lets the daemon come some way, so that it isn't always killed at its start.
-    fn settle_read(&mut self, daemon: &Daemon) {
-        self.journal.refuse(1);
-        daemon.wait_for(&self.journal.last());
-    }
-}
-
-fn write_randomly(journal: &mut Journal, most: u64) {
-    for _ in 0..1 + journal.below(most) {
-        let text = journal.busy();
-        // A single line may reach the file in two pieces.
-        let lines = text.iter().filter(|byte| **byte == b'\n').count();
-        let cut = if lines == 1 && journal.below(4) == 0 { 1 + text.len() / 2 } else { 0 };
-        journal.write(&text[..cut]);
-        journal.write(&text[cut..]);
-        if journal.below(15) == 0 {
-            let old = journal.shift();
-            if journal.below(2) == 0 {
-                let late = journal.busy();
-                journal.write_to(&old, &late);
-            }
-            let text = journal.busy();
-            journal.write(&text);
+fn write_something(journal: &mut Journal) {
+    let text = journal.busy();
+    // A single line may reach the file in two pieces.
+    let lines = text.iter().filter(|byte| **byte == b'\n').count();
+    let cut = if lines == 1 && journal.below(4) == 0 { 1 + text.len() / 2 } else { 0 };
+    journal.write(&text[..cut]);
+    journal.write(&text[cut..]);
+    if journal.below(15) == 0 {
+        let old = journal.shift();
+        if journal.below(2) == 0 {
+            let late = journal.busy();
+            journal.write_to(&old, &late);
         }
+        let text = journal.busy();
+        journal.write(&text);
     }
 }
 
