@@ -9,11 +9,11 @@ use crate::grammar::{Grammar, Outcome, literal};
 
 /// The literals of a grammar.
 #[derive(Debug)]
-pub struct Prefilter(Searcher);
+pub(super) struct Prefilter(Searcher);
 
 impl Prefilter {
     /// None when a rule has no literal that is worth looking for: then every line must be looked at.
-    pub fn new(grammar: &Grammar) -> Option<Prefilter> {
+    pub(super) fn new(grammar: &Grammar) -> Option<Prefilter> {
         let active = grammar.rules.iter().filter(|rule| rule.outcome != Outcome::Nothing);
         let mut literals: Vec<&[u8]> = active.flat_map(|rule| rule.ways.iter().map(|way| way.literal.as_slice())).collect();
         literals.extend(grammar.multiline.iter().map(|form| form.literal.as_slice()));
@@ -28,7 +28,7 @@ impl Prefilter {
     }
 
     /// The first line at or after `from` that holds a literal, with its line end.
-    pub fn next_line(&self, bytes: &[u8], from: usize) -> Option<std::ops::Range<usize>> {
+    pub(super) fn next_line(&self, bytes: &[u8], from: usize) -> Option<std::ops::Range<usize>> {
         let hit = self.0.find_in(bytes, (from..bytes.len()).into())?;
         let start = memchr::memrchr(b'\n', &bytes[from..hit.start()]).map_or(from, |at| from + at + 1);
         let end = memchr::memchr(b'\n', &bytes[hit.end()..]).map_or(bytes.len(), |at| hit.end() + at + 1);
