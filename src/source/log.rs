@@ -280,7 +280,10 @@ impl Log {
             if at >= self.parts.len() {
                 match self.fill_in_missing(others, sink) {
                     Ok(0) => break,
-                    Ok(_) => continue,
+                    Ok(_) => {
+                        at = 0;
+                        continue;
+                    }
                     Err(error) => {
                         self.fail("read the rotated files of", &error.to_string());
                         break;
@@ -293,7 +296,10 @@ impl Log {
                 let look = !std::mem::replace(&mut part.visited, true);
                 let empty = matches!(news, Ok(false));
                 match news.and_then(|news| if news || look { self.fill_in(at, others, sink) } else { Ok(0) }) {
-                    Ok(1..) => continue,
+                    Ok(1..) => {
+                        at = 0;
+                        continue;
+                    }
                     Ok(_) if empty => {
                         self.parts[at].at_end = true;
                         at += 1;
@@ -331,14 +337,15 @@ impl Log {
                     Ok(Step::Changed) if restarts >= MAX_RESTARTS => return true,
                     Ok(Step::Changed) => {
                         restarts += 1;
-                        if let Err(error) = self.emptied(at, others, sink) {
+                        let again = std::mem::take(&mut at);
+                        if let Err(error) = self.emptied(again, others, sink) {
                             self.fail("look for the copy of", &error.to_string());
                             if self.patient(now) {
                                 return false;
                             }
                             self.gap(sink, &format!("it was truncated, and its copy cannot be read: {error}"));
-                            self.parts[at].restart();
-                            self.parts[at].placed = true;
+                            self.parts[again].restart();
+                            self.parts[again].placed = true;
                         }
                         break;
                     }
@@ -430,7 +437,9 @@ impl Log {
         if !self.looked {
             return self.stored.clone();
         }
-        let open = self.parts.iter().map(|part| part.position(&self.path, Kind::Open, 0));
+        // Of a file whose place is not settled nothing is said: it is found again as what comes after the others.
+        let settled = self.parts.iter().filter(|part| part.offset > 0 || part.placed || part.visited);
+        let open = settled.map(|part| part.position(&self.path, Kind::Open, 0));
         let all = self.done.iter().cloned().chain(open);
         all.zip(0..).map(|(position, order)| Position { order, ..position }).collect()
     }

@@ -111,9 +111,10 @@ impl Log {
             return Some(last + 1);
         }
         let youngest = stored.last()?;
-        // Nothing is proven. Of a file of which nothing was read, its identity is known; and whatever was written to since then
-        // is new: a copy of that file, or what came after the one that is gone.
-        let same = slots.iter().position(|slot| youngest.proof.offset == 0 && slot.id == youngest.file);
+        // Nothing is proven. The files of which nothing was read are known by identity; and whatever was written to since then
+        // is new: a copy of such a file, or what came after the one that is gone.
+        let waiting = |id: FileId| stored.iter().rev().take_while(|one| one.proof.offset == 0).any(|one| one.file == id);
+        let same = slots.iter().position(|slot| waiting(slot.id));
         let since =
             |file: &Candidate| file.modified > youngest.modified || (file.modified == youngest.modified && youngest.proof.offset == 0);
         let newer = slots.iter().position(|slot| slot.file.as_ref().is_none_or(since));

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::chain::{self, Candidate, Known};
-use super::log::{Log, Named, ROTATE_WAIT};
+use super::log::{Log, MAX_PARTS, Named, ROTATE_WAIT};
 use super::part::{Part, head_of};
 use super::position::{FileId, Proof, modified};
 use super::spec::Sink;
@@ -41,12 +41,12 @@ impl Log {
             if until.is_some_and(|until| place >= until) || self.copied_from_open(one)? {
                 later.push(one.file.id);
             } else {
-                open.push(self.open_rotated(one.file)?);
+                open.push((place, self.open_rotated(one.file)?));
             }
         }
-        drop(seen);
+        let places = places(&seen);
         self.settle_list(&list, &later);
-        Ok(self.insert(at, open, sink))
+        Ok(self.insert(at, open, &places, sink))
     }
 
     /// While there is no live file: looks for rotated files if something happened in the directory since the last time.
@@ -82,29 +82,30 @@ impl Log {
         let mut open = Vec::new();
         let mut later = Vec::new();
         let mut covered = false;
-        let mut copy_part = None;
         for (place, one) in seen.iter().enumerate() {
             if copy.as_ref().is_some_and(|(found, _)| *found == place) {
-                copy_part = Some(open.len());
-            } else if !one.known {
+                continue;
+            }
+            if !one.known {
                 if one.file.size < proof.offset && !one.file.rotated.packed && !one.head.is_empty() && head.starts_with(&one.head) {
                     // The copy was made before the last lines that we have.
                     covered = true;
                 } else if until.is_some_and(|until| place >= until) || self.copied_from_open(one)? {
                     later.push(one.file.id);
                 } else {
-                    open.push(self.open_rotated(one.file)?);
+                    open.push((place, self.open_rotated(one.file)?));
                 }
             }
         }
-        drop(seen);
-        match (copy, copy_part) {
-            (Some((_, mut part)), Some(place)) => {
+        let places = places(&seen);
+        match copy {
+            Some((place, mut part)) => {
                 part.placed = true;
-                open.insert(place, part);
+                open.push((place, part));
+                open.sort_by_key(|(place, _)| *place);
             }
-            _ if covered => {}
-            _ => {
+            None if covered => {}
+            None => {
                 self.gap(sink, "it was truncated and no copy of it was found: what was written since the last look is lost");
                 if proof.head.begins(&head_of(&self.path, false).unwrap_or_default()) {
                     sink.reread(&self.path);
@@ -113,7 +114,7 @@ impl Log {
         }
         self.settle_list(&list, &later);
         self.parts[at].restart();
-        self.insert(at, open, sink);
+        self.insert(at, open, &places, sink);
         Ok(())
     }
 
@@ -215,17 +216,26 @@ impl Log {
         known.keep(list, |one| !later.contains(&one.id));
     }
 
-    fn insert(&mut self, at: usize, open: Vec<Part>, sink: &mut dyn Sink) -> usize {
-        let room = super::log::MAX_PARTS.saturating_sub(self.parts.len());
+    /// Puts files before the one at `at`, and before those that are younger by their place among the rotated files.
+    fn insert(&mut self, at: usize, open: Vec<(usize, Part)>, places: &[(FileId, usize)], sink: &mut dyn Sink) -> usize {
+        let room = MAX_PARTS.saturating_sub(self.parts.len());
         let surplus = open.len().saturating_sub(room);
         if surplus > 0 {
             self.gap(sink, &format!("{surplus} rotated files are more than can be read at once"));
         }
         let count = open.len() - surplus;
-        for (place, mut part) in open.into_iter().skip(surplus).enumerate() {
+        for (inserted, (place, mut part)) in open.into_iter().skip(surplus).enumerate() {
             part.changed = self.now;
-            self.parts.insert(at + place, part);
+            let younger = |one: &Part| places.iter().any(|(id, other)| *id == one.id && *other > place);
+            let end = at + inserted;
+            let before = self.parts.iter().take(end).position(younger).unwrap_or(end);
+            self.parts.insert(before, part);
         }
         count
     }
+}
+
+/// The places of the open files among the rotated ones.
+fn places(seen: &[Seen<'_>]) -> Vec<(FileId, usize)> {
+    seen.iter().enumerate().filter_map(|(place, one)| Some((one.open?, place))).collect()
 }
