@@ -1,0 +1,557 @@
+// The page: asks the API, keeps the table, the filters and the page's URL in step, and asks before it deletes.
+
+import {
+  COLUMNS, FILTERS, PAGE_SIZES, WINDOWS, apiQuery, clockTime, countFilters, plural, readView, safeString, viewQuery, zoneName,
+} from './model.js';
+import { copyFrom, el, keyOf, reasonBody, safeText, tableBody } from './view.js';
+
+const POLL_MS = 5_000;
+const SOURCES_MS = 60_000;
+const TIMEOUT_MS = 15_000;
+const TYPING_MS = 250;
+const TOKEN_KEY = 'turnaway-token';
+const CLIENTS = 'api/unauthorized/client';
+
+const $ = (id) => document.getElementById(id);
+
+const state = {
+  view: readView(location.search),
+  /** The page that is shown, or null before the first answer. */
+  page: null,
+  /** Code of a reason -> what the API says about it. */
+  reasons: new Map(),
+  brokers: new Set(),
+  sourcesAt: -SOURCES_MS,
+  /** Key of a row -> row, on this page and on others. */
+  picked: new Map(),
+  /** Set while the server refuses to show the table: polling waits for a token. */
+  locked: false,
+  loading: null,
+  updated: null,
+};
+
+/* ---------- the API ---------- */
+
+class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const token = () => sessionStorage.getItem(TOKEN_KEY);
+
+/** One call: the parsed answer, or an ApiError (status 0: no answer at all). */
+async function call(method, path, query = {}, signal = null) {
+  const url = new URL(path, document.baseURI);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  const headers = { Accept: 'application/json' };
+  if (token()) headers.Authorization = `Bearer ${token()}`;
+  // A header that a form on another site can't send.
+  if (method !== 'GET') Object.assign(headers, { 'X-Requested-With': 'turnaway', 'Content-Type': 'application/json' });
+  const limit = AbortSignal.timeout(TIMEOUT_MS);
+  let answer;
+  let text;
+  try {
+    answer = await fetch(url, { method, headers, cache: 'no-store', credentials: 'same-origin', signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    text = await answer.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, limit.aborted ? `no answer within ${TIMEOUT_MS / 1000} seconds` : 'the server does not answer');
+  }
+  const body = parse(text);
+  if (!answer.ok) throw new ApiError(answer.status, body?.message || `status ${answer.status}`);
+  return body;
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Deletes the rows of one client ID. A call without the ID would delete them all, so an empty one never leaves. */
+async function deleteClient(clientId) {
+  if (typeof clientId !== 'string' || clientId === '') throw new ApiError(400, 'the row has no client ID');
+  try {
+    await call('DELETE', CLIENTS, { clientId });
+  } catch (error) {
+    if (error.status !== 404) throw error; // gone already: the client connected, or someone else was faster
+  }
+}
+
+/* ---------- loading ---------- */
+
+/** Loads the page that the view names. `quiet`: by the clock, so nothing is announced and a running load is not cut off. */
+async function load({ quiet = false } = {}) {
+  if (quiet && state.loading) return;
+  state.loading?.abort();
+  const mine = new AbortController();
+  state.loading = mine;
+  if (!quiet) $('table').setAttribute('aria-busy', 'true');
+  try {
+    const page = await call('GET', `${CLIENTS}/v2`, apiQuery(state.view, Date.now()), mine.signal);
+    if (!Array.isArray(page?.data)) throw new ApiError(0, 'the answer is not a page of rows');
+    if (page.data.length === 0 && page.totalPages > 0 && state.view.page >= page.totalPages) {
+      changeView({ page: page.totalPages - 1 });
+      return;
+    }
+    await loadWords(mine.signal);
+    showPage(page, quiet);
+  } catch (error) {
+    if (!mine.signal.aborted) showFailure(error);
+  } finally {
+    if (state.loading === mine) {
+      state.loading = null;
+      $('table').setAttribute('aria-busy', 'false');
+    }
+  }
+}
+
+/** Loads the reasons once and the sources now and then. The table does without them, so a failure only delays them. */
+async function loadWords(signal) {
+  if (state.reasons.size === 0) {
+    const reasons = await call('GET', 'api/reasons', {}, signal).catch(() => []);
+    state.reasons = new Map((reasons ?? []).map((reason) => [reason.code, reason]));
+    fillReasons();
+  }
+  if (performance.now() - state.sourcesAt < SOURCES_MS) return;
+  const sources = await call('GET', 'api/sources', {}, signal).catch(() => null);
+  if (!Array.isArray(sources)) return;
+  state.sourcesAt = performance.now();
+  showSources(sources);
+}
+
+function showPage(page, quiet) {
+  state.page = page;
+  state.locked = false;
+  state.updated = new Date();
+  for (const row of page.data) {
+    state.brokers.add(row.broker);
+    if (state.picked.has(keyOf(row))) state.picked.set(keyOf(row), row);
+  }
+  say('banner', '');
+  fillBrokers();
+  updateRows(page.data, state.picked);
+  showSelection();
+  showPager();
+  showEmpty();
+  $('updated').textContent = `Updated ${clockTime(state.updated)}`;
+  $('table').classList.toggle('one-broker', state.brokers.size < 2);
+  if (!quiet) say('said', page.totalElements > 0 ? `${rangeWords()}.` : '');
+}
+
+/** The answer was no page: keeps the rows that are there, unless the viewer may no longer see them. */
+function showFailure(error) {
+  if (error.status === 401 || error.status === 403) {
+    lock(error);
+    return;
+  }
+  const words = `Could not load the table: ${error.message}.`;
+  if (state.page) {
+    say('banner', `${words} These rows are from ${clockTime(state.updated)}.`, button('Try again', () => load()));
+    return;
+  }
+  fillPanel('Could not load the table', `${error.message}.`, button('Try again', () => load()));
+}
+
+/** No permission to read: takes the rows away and asks for a token. */
+function lock(error) {
+  const first = !state.locked;
+  state.locked = true;
+  state.page = null;
+  state.picked.clear();
+  updateRows([], state.picked);
+  showSelection();
+  showPager();
+  say('banner', '');
+  const words = whyToken(error);
+  fillPanel('No permission', words, button('Enter token', () => askToken(words)));
+  if (first && !document.querySelector('dialog[open]')) askToken(words);
+}
+
+function whyToken(error) {
+  if (error.status === 403) return 'This token may not read the table. A token of role auditor or operator can.';
+  return token() ? 'The server does not accept the token. Enter another one.' : 'This server shows the table to those who have a token.';
+}
+
+/* ---------- what is on the page ---------- */
+
+const updateRows = tableBody($('rows'), { pick, show: showReason, remove: (row) => askDelete([row]) }, titleOf);
+
+function titleOf(code) {
+  return state.reasons.get(code)?.title ?? code;
+}
+
+function button(words, onclick) {
+  return el('button', { type: 'button', onclick }, words);
+}
+
+/** Puts words (and a control) into a live region, and leaves it alone when it already holds them. */
+function say(id, words, ...controls) {
+  const region = $(id);
+  if (region.dataset.words === words) return;
+  region.dataset.words = words;
+  region.replaceChildren(...(words ? [el('span', {}, words), ...controls] : []));
+}
+
+function fillPanel(title, words, ...controls) {
+  const panel = $('panel');
+  const shown = `${title}|${words}`;
+  if (panel.dataset.words === shown) return;
+  panel.dataset.words = shown;
+  panel.replaceChildren(...(title ? [el('strong', {}, title), el('p', {}, words), ...controls] : []));
+}
+
+function showEmpty() {
+  if (state.page.data.length > 0) return fillPanel('', '');
+  if (countFilters(state.view) > 0) {
+    return fillPanel('No client matches', 'No refused client matches these filters.', button('Clear filters', clearFilters));
+  }
+  return fillPanel('No refused clients', 'No connection attempt was refused, or the clients have connected since.');
+}
+
+function rangeWords() {
+  const { data, totalElements } = state.page;
+  const first = state.view.page * state.view.pageSize + 1;
+  return `${first.toLocaleString('en')}–${(first + data.length - 1).toLocaleString('en')} of ${totalElements.toLocaleString('en')}`;
+}
+
+function showPager() {
+  const filled = state.page !== null && state.page.totalElements > 0;
+  $('pager').hidden = !filled;
+  if (!filled) return;
+  $('range').textContent = rangeWords();
+  const last = state.page.totalPages - 1;
+  const target = { first: 0, prev: state.view.page - 1, next: state.view.page + 1, last };
+  for (const step of $('pager').querySelectorAll('[data-step]')) {
+    const page = target[step.dataset.step];
+    step.dataset.page = page;
+    // Not `disabled`: that would drop the focus of who pages by keyboard.
+    step.setAttribute('aria-disabled', String(page < 0 || page > last || page === state.view.page));
+  }
+}
+
+function showOrder() {
+  const { sortProperty, sortOrder } = state.view;
+  for (const control of document.querySelectorAll('[data-sort]')) {
+    const sorted = control.dataset.sort === sortProperty;
+    const heading = control.closest('th');
+    if (sorted) heading.setAttribute('aria-sort', sortOrder === 'ASC' ? 'ascending' : 'descending');
+    else heading.removeAttribute('aria-sort');
+  }
+  $('sort-cards').value = `${sortProperty} ${sortOrder}`;
+}
+
+function showFilters() {
+  const form = $('filters');
+  for (const name of FILTERS) {
+    const control = form.elements[name];
+    const value = state.view.filters[name];
+    if (control.tagName === 'SELECT' && !Array.from(control.options).some((option) => option.value === value)) {
+      control.append(new Option(safeString(value), value)); // asked for by the URL, not known (yet)
+    }
+    if (control.value !== value) control.value = value;
+  }
+  const count = countFilters(state.view);
+  $('filter-count').hidden = count === 0;
+  $('filter-count').textContent = count;
+  $('clear-filters').hidden = count === 0;
+}
+
+function openFilters(open) {
+  $('filters').hidden = !open;
+  $('toggle-filters').setAttribute('aria-expanded', String(open));
+}
+
+function fillReasons() {
+  const select = $('filters').elements.reasonCode;
+  const families = { basic: 'Username and password', tls: 'TLS and certificates', other: 'Other' };
+  select.replaceChildren(new Option('Any', ''));
+  for (const [family, words] of Object.entries(families)) {
+    const reasons = [...state.reasons.values()].filter((reason) => reason.family === family);
+    if (reasons.length > 0) select.append(el('optgroup', { label: words }, ...reasons.map((reason) => new Option(reason.title, reason.code))));
+  }
+  showFilters();
+}
+
+function fillBrokers() {
+  const select = $('filters').elements.broker;
+  const known = new Set(Array.from(select.options, (option) => option.value));
+  for (const broker of [...state.brokers].sort()) if (!known.has(broker)) select.append(new Option(safeString(broker), broker));
+}
+
+/** Names the logs that are read, and says so when one of them can't be: an empty table would be no good news then. */
+function showSources(sources) {
+  const parts = sources.flatMap((source) => {
+    const name = String(source.name ?? source.path ?? '?');
+    state.brokers.add(name);
+    const trouble = source.lastError?.message ?? source.lastError;
+    return [' · ', safeText(name), ...(trouble ? [' ', el('span', { class: 'tag warn' }, safeText(String(trouble), 200))] : [])];
+  });
+  $('sources').replaceChildren(`Times in ${zoneName()}`, ...(parts.length > 0 ? [' · Logs', ...parts] : []));
+  fillBrokers();
+}
+
+/* ---------- changing the view ---------- */
+
+/** Changes the view; whatever changes other than the page starts at the first page. */
+function changeView(change) {
+  state.view = { ...state.view, page: 0, ...change };
+  const query = viewQuery(state.view);
+  history.replaceState(null, '', query ? `?${query}` : location.pathname);
+  showFilters();
+  showOrder();
+  return load();
+}
+
+let typing = 0;
+
+function readFilters() {
+  clearTimeout(typing);
+  const form = $('filters');
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, form.elements[name].value]));
+  if (FILTERS.some((name) => filters[name] !== state.view.filters[name])) changeView({ filters });
+}
+
+function clearFilters() {
+  $('toggle-filters').focus();
+  changeView({ filters: Object.fromEntries(FILTERS.map((name) => [name, ''])) });
+}
+
+function sortBy(name) {
+  const { sortProperty, sortOrder } = state.view;
+  const other = sortOrder === 'ASC' ? 'DESC' : 'ASC';
+  changeView({ sortProperty: name, sortOrder: name === sortProperty ? other : name === 'ts' ? 'DESC' : 'ASC' });
+}
+
+/* ---------- picking rows ---------- */
+
+function pick(row, on) {
+  if (on) state.picked.set(keyOf(row), row);
+  else state.picked.delete(keyOf(row));
+  updateRows(state.page.data, state.picked);
+  showSelection();
+}
+
+function pickAll(on) {
+  for (const row of state.page?.data ?? []) {
+    if (on) state.picked.set(keyOf(row), row);
+    else state.picked.delete(keyOf(row));
+  }
+  updateRows(state.page?.data ?? [], state.picked);
+  showSelection();
+}
+
+function clearSelection() {
+  state.picked.clear();
+  updateRows(state.page?.data ?? [], state.picked);
+  showSelection();
+  $('pick-all').focus();
+}
+
+function showSelection() {
+  const rows = state.page?.data ?? [];
+  const here = rows.filter((row) => state.picked.has(keyOf(row))).length;
+  $('pick-all').checked = here > 0 && here === rows.length;
+  $('pick-all').indeterminate = here > 0 && here < rows.length;
+  $('pick-all').disabled = rows.length === 0;
+  $('selection').hidden = state.picked.size === 0;
+  $('selection-count').textContent = `${state.picked.size} selected`;
+  $('delete-all').disabled = state.page === null;
+}
+
+/* ---------- dialogs ---------- */
+
+function showReason(row) {
+  $('reason-title').textContent = titleOf(row.reasonCode);
+  $('reason-code').textContent = row.reasonCode;
+  $('reason-body').replaceChildren(reasonBody(row, state.reasons));
+  $('reason-dialog').showModal();
+  $('reason-body').focus();
+  $('reason-body').scrollTop = 0;
+}
+
+/** What the confirmation does on Yes. */
+let onYes = null;
+
+/** Asks Yes or No. `work` runs on Yes; while it fails the dialog stays and says why. */
+function confirm(title, body, work) {
+  onYes = work;
+  $('confirm-title').textContent = title;
+  $('confirm-body').replaceChildren(...body);
+  showConfirmError(null);
+  $('confirm-dialog').showModal();
+  $('confirm-no').focus();
+}
+
+function showConfirmError(error) {
+  const needsToken = error?.status === 401 || error?.status === 403;
+  $('confirm-token').hidden = !needsToken;
+  let words = error ? `Not deleted: ${error.message}.` : '';
+  if (needsToken) words = `Not deleted: deleting needs a token of role operator. The server says: ${error.message}`;
+  say('confirm-error', words);
+}
+
+async function answerYes() {
+  const yes = $('confirm-yes');
+  if (yes.getAttribute('aria-disabled') === 'true') return;
+  yes.setAttribute('aria-disabled', 'true');
+  try {
+    const words = await onYes();
+    $('confirm-dialog').close();
+    await load();
+    say('said', words);
+  } catch (error) {
+    showConfirmError(error);
+  } finally {
+    yes.setAttribute('aria-disabled', 'false');
+  }
+}
+
+function askDelete(rows) {
+  const names = [...new Set(rows.map((row) => row.clientId))];
+  const listed = names.slice(0, 10).map((name) => el('li', {}, safeText(name, 200)));
+  if (names.length > listed.length) listed.push(el('li', { class: 'muted' }, `and ${names.length - listed.length} more`));
+  const others = state.brokers.size > 1 ? ' A row of the same client ID at another broker goes with it.' : '';
+  confirm(
+    names.length === 1 ? 'Delete this client?' : `Delete ${names.length} clients?`,
+    [el('ul', { class: 'names' }, ...listed), el('p', { class: 'muted' }, `A client comes back when it is refused again.${others}`)],
+    async () => {
+      for (const name of names) {
+        await deleteClient(name);
+        for (const [key, row] of state.picked) if (row.clientId === name) state.picked.delete(key);
+      }
+      return `Deleted ${plural(names.length, 'client')}.`;
+    },
+  );
+}
+
+function askDeleteAll() {
+  const hidden = countFilters(state.view) > 0 ? ' The filters don’t matter: rows that they hide go as well.' : '';
+  confirm(
+    'Delete all clients?',
+    [el('p', {}, `Every row of the table goes.${hidden}`), el('p', { class: 'muted' }, 'A client comes back when it is refused again.')],
+    async () => {
+      await call('DELETE', CLIENTS);
+      state.picked.clear();
+      return 'Deleted all clients.';
+    },
+  );
+}
+
+function askToken(words) {
+  $('token-why').textContent = words;
+  $('token-field').value = '';
+  $('token-forget').hidden = !token();
+  say('token-error', '');
+  if (!$('token-dialog').open) $('token-dialog').showModal();
+  $('token-field').focus();
+}
+
+/** Keeps a token that the server lets read the table; puts the one before it back otherwise. */
+async function useToken() {
+  const entered = $('token-field').value.trim();
+  const before = token();
+  if (!/^[\x21-\x7e]+$/.test(entered)) return say('token-error', 'A token has neither spaces nor letters beyond ASCII.');
+  sessionStorage.setItem(TOKEN_KEY, entered);
+  try {
+    await call('GET', `${CLIENTS}/v2`, { pageSize: 1, page: 0 });
+  } catch (error) {
+    if (before) sessionStorage.setItem(TOKEN_KEY, before);
+    else sessionStorage.removeItem(TOKEN_KEY);
+    const refused = error.status === 401 || error.status === 403;
+    return say('token-error', refused ? `The server does not accept this token: ${error.message}` : `Could not try the token: ${error.message}.`);
+  }
+  $('token-dialog').close();
+  showConfirmError(null);
+  return load();
+}
+
+function forgetToken() {
+  sessionStorage.removeItem(TOKEN_KEY);
+  $('token-dialog').close();
+  return load();
+}
+
+/* ---------- wiring ---------- */
+
+function fillFixedChoices() {
+  for (const [value, words] of WINDOWS) $('filters').elements.window.append(new Option(words, value));
+  for (const { name, label, up, down } of COLUMNS) {
+    const orders = name === 'ts' ? [['DESC', down], ['ASC', up]] : [['ASC', up], ['DESC', down]];
+    for (const [order, words] of orders) $('sort-cards').append(new Option(`${label}, ${words}`, `${name} ${order}`));
+  }
+  $('page-size').replaceChildren(...PAGE_SIZES.map((size) => new Option(size, size)));
+  $('page-size').value = state.view.pageSize;
+  $('sources').textContent = `Times in ${zoneName()}`;
+}
+
+function wireControls() {
+  const on = (id, event, handle) => $(id).addEventListener(event, handle);
+  on('refresh', 'click', () => {
+    state.sourcesAt = -SOURCES_MS;
+    load();
+  });
+  on('token', 'click', () => askToken('A token of role auditor reads the table; one of role operator may also delete.'));
+  on('toggle-filters', 'click', () => openFilters($('filters').hidden));
+  on('clear-filters', 'click', clearFilters);
+  on('filters', 'submit', (event) => {
+    event.preventDefault();
+    readFilters();
+  });
+  on('filters', 'input', (event) => {
+    clearTimeout(typing);
+    if (event.target.tagName === 'SELECT') readFilters();
+    else typing = setTimeout(readFilters, TYPING_MS);
+  });
+  on('sort-cards', 'change', (event) => {
+    const [sortProperty, sortOrder] = event.target.value.split(' ');
+    changeView({ sortProperty, sortOrder });
+  });
+  on('page-size', 'change', (event) => changeView({ pageSize: Number(event.target.value) }));
+  on('pager', 'click', (event) => {
+    const step = event.target.closest('[data-step]');
+    if (step && step.getAttribute('aria-disabled') !== 'true') changeView({ page: Number(step.dataset.page) });
+  });
+  on('pick-all', 'change', (event) => pickAll(event.target.checked));
+  on('clear-selection', 'click', clearSelection);
+  on('delete-selected', 'click', () => askDelete([...state.picked.values()]));
+  on('delete-all', 'click', askDeleteAll);
+  on('confirm-yes', 'click', answerYes);
+  on('confirm-token', 'click', () => askToken('Deleting needs a token of role operator.'));
+  on('token-forget', 'click', forgetToken);
+  on('token-form', 'submit', (event) => {
+    event.preventDefault();
+    useToken();
+  });
+  document.addEventListener('click', (event) => {
+    const sort = event.target.closest('[data-sort]');
+    const copy = event.target.closest('[data-copy]');
+    const close = event.target.closest('[data-close]');
+    if (sort) sortBy(sort.dataset.sort);
+    if (copy) copyFrom(copy, (words) => say('said', words));
+    if (close) close.closest('dialog').close();
+  });
+}
+
+/** Polls while someone looks; comes back at once when the tab does. */
+function startPolling() {
+  const poll = () => {
+    if (document.visibilityState === 'visible' && !state.locked) load({ quiet: true });
+  };
+  setInterval(poll, POLL_MS);
+  document.addEventListener('visibilitychange', poll);
+}
+
+fillFixedChoices();
+wireControls();
+showFilters();
+showOrder();
+showSelection();
+openFilters(countFilters(state.view) > 0 || matchMedia('(min-width: 900px)').matches);
+fillPanel('Loading …', '');
+load();
+startPolling();
