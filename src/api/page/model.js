@@ -1,6 +1,6 @@
 // What the page shows, as pure functions: safe text, times, words, and the view as the page's URL and the API's query.
 
-/* ---------- text from the log: hostile until proven otherwise ---------- */
+/* --- text from the log: hostile until proven otherwise --- */
 
 /** Longest text that is put into the document, in characters; the rest is counted, not shown. */
 const MAX_SHOWN = 4096;
@@ -52,7 +52,7 @@ export function cut(text, length) {
   return characters.length > length ? `${characters.slice(0, length).join('')}...` : text;
 }
 
-/* ---------- times and words ---------- */
+/* --- times and words --- */
 
 const two = (number) => String(number).padStart(2, '0');
 
@@ -85,15 +85,15 @@ export function plural(count, one, many = `${one}s`) {
   return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 }
 
-/** The columns of the reference's table: field, heading, and how the two orders read. */
+/** The columns of the reference's table: field and heading. */
 export const COLUMNS = [
-  { name: 'ts', label: 'Last update time', up: 'oldest first', down: 'newest first' },
-  { name: 'clientId', label: 'Client ID', up: 'A to Z', down: 'Z to A' },
-  { name: 'username', label: 'Username', up: 'A to Z', down: 'Z to A' },
-  { name: 'passwordProvided', label: 'Password', up: 'No first', down: 'Yes first' },
-  { name: 'tlsUsed', label: 'TLS', up: 'No first', down: 'Yes first' },
-  { name: 'ipAddress', label: 'Client IP', up: 'ascending', down: 'descending' },
-  { name: 'reason', label: 'Reason', up: 'A to Z', down: 'Z to A' },
+  { name: 'ts', label: 'Last update time' },
+  { name: 'clientId', label: 'Client ID' },
+  { name: 'username', label: 'Username' },
+  { name: 'passwordProvided', label: 'Password' },
+  { name: 'tlsUsed', label: 'TLS' },
+  { name: 'ipAddress', label: 'Client IP' },
+  { name: 'reason', label: 'Reason' },
 ];
 
 /** What the name of a row was taken from, when it is not the MQTT client ID. */
@@ -103,14 +103,16 @@ export const IDENTITIES = {
   address: 'client address',
 };
 
+const JOINED = 'joined from records that may belong to another connection, or written where a stranger may write freely';
+
 const INFERRED = {
-  clientId: 'Client ID: joined from records that may belong to another connection, or written where a stranger may write freely.',
+  clientId: `Client ID: ${JOINED}.`,
   ipAddress: 'Client IP: deduced. Several connections were open, and the refusal may belong to another one of them.',
   ts: 'Time: the log line carries none; it is the time at which the line was read.',
-  username: 'Username: joined from records that may belong to another connection, or written where a stranger may write freely.',
-  passwordProvided: 'Password: deduced from records that may belong to another connection.',
-  tlsUsed: 'TLS: deduced from records that may belong to another connection.',
-  reason: 'Reason: deduced, or taken from words in which a stranger may write freely.',
+  username: `Username: ${JOINED}.`,
+  passwordProvided: `Password: ${JOINED}.`,
+  tlsUsed: `TLS: ${JOINED}.`,
+  reason: `Reason: ${JOINED}.`,
 };
 
 /** In plain words, why a field is not certain. */
@@ -118,7 +120,7 @@ export function inferredWords(field) {
   return INFERRED[field] ?? `${field}: deduced, not certain.`;
 }
 
-/* ---------- the view: filters, order, page ---------- */
+/* --- the view: filters, order, page --- */
 
 /** Filters, by the names that TBMQ's page and API use; the last three are ours. */
 export const FILTERS = [
@@ -136,7 +138,8 @@ export const WINDOWS = [
 
 export const PAGE_SIZES = [10, 20, 50, 100];
 
-const BOOLEAN_LISTS = ['passwordProvidedList', 'tlsUsedList'];
+/** Filters that are lists of booleans. */
+export const BOOLEAN_LISTS = ['passwordProvidedList', 'tlsUsedList'];
 
 /** A list of booleans, repeated or comma-separated, in one of four forms: `''`, `true`, `false`, `true,false`. */
 function booleanList(values) {

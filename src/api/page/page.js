@@ -1,22 +1,20 @@
 // The page: asks the API, keeps the table, the filters and the page's URL in step, and asks before it deletes.
 
 import {
-  COLUMNS, FILTERS, PAGE_SIZES, WINDOWS, apiQuery, clockTime, countFilters, plural, readView, safeString, viewQuery, zoneName,
+  BOOLEAN_LISTS, COLUMNS, FILTERS, PAGE_SIZES, WINDOWS, apiQuery, clockTime, countFilters, plural, readView, safeString, viewQuery, zoneName,
 } from './model.js';
-import { copyFrom, el, keyOf, reasonBody, safeText, tableBody } from './view.js';
+import { button, copyFrom, el, icon, keyOf, reasonBody, safeText, tableBody } from './view.js';
 
-const POLL_MS = 5_000;
-const SOURCES_MS = 60_000;
-const TIMEOUT_MS = 15_000;
-const TYPING_MS = 250;
+const [POLL_MS, SOURCES_MS, TIMEOUT_MS, TYPING_MS] = [5_000, 60_000, 15_000, 250];
 const TOKEN_KEY = 'turnaway-token';
 const CLIENTS = 'api/unauthorized/client';
+const COMES_BACK = 'A client comes back when it is refused again.';
 
 const $ = (id) => document.getElementById(id);
 
 const state = {
   view: readView(location.search),
-  /** The page that is shown, or null before the first answer. */
+  /** The page that is shown. */
   page: null,
   /** Code of a reason -> what the API says about it. */
   reasons: new Map(),
@@ -30,18 +28,16 @@ const state = {
   updated: null,
 };
 
-/* ---------- the API ---------- */
+/* --- the API --- */
 
-class ApiError extends Error {
-  constructor(status, message) {
-    super(message);
-    this.status = status;
-  }
+/** Status 0: there was no answer, or none that makes sense. */
+function apiError(status, message) {
+  return Object.assign(new Error(message), { status });
 }
 
 const token = () => sessionStorage.getItem(TOKEN_KEY);
 
-/** One call: the parsed answer, or an ApiError (status 0: no answer at all). */
+/** One call: the parsed answer; what goes wrong is thrown as an `apiError`. */
 async function call(method, path, query = {}, signal = null) {
   const url = new URL(path, document.baseURI);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
@@ -51,30 +47,20 @@ async function call(method, path, query = {}, signal = null) {
   if (method !== 'GET') Object.assign(headers, { 'X-Requested-With': 'turnaway', 'Content-Type': 'application/json' });
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   let answer;
-  let text;
   try {
-    answer = await fetch(url, { method, headers, cache: 'no-store', credentials: 'same-origin', signal: signal ? AbortSignal.any([signal, limit]) : limit });
-    text = await answer.text();
+    answer = await fetch(url, { method, headers, cache: 'no-store', signal: signal ? AbortSignal.any([signal, limit]) : limit });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, limit.aborted ? `no answer within ${TIMEOUT_MS / 1000} seconds` : 'the server does not answer');
+    throw apiError(0, limit.aborted ? `no answer within ${TIMEOUT_MS / 1000} seconds` : 'the server does not answer');
   }
-  const body = parse(text);
-  if (!answer.ok) throw new ApiError(answer.status, body?.message || `status ${answer.status}`);
+  const body = await answer.json().catch(() => null); // a delete answers with nothing
+  if (!answer.ok) throw apiError(answer.status, safeString(body?.message || `status ${answer.status}`).replace(/[.!]$/, ''));
   return body;
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 /** Deletes the rows of one client ID. A call without the ID would delete them all, so an empty one never leaves. */
 async function deleteClient(clientId) {
-  if (typeof clientId !== 'string' || clientId === '') throw new ApiError(400, 'the row has no client ID');
+  if (typeof clientId !== 'string' || clientId === '') throw apiError(400, 'the row has no client ID');
   try {
     await call('DELETE', CLIENTS, { clientId });
   } catch (error) {
@@ -82,7 +68,7 @@ async function deleteClient(clientId) {
   }
 }
 
-/* ---------- loading ---------- */
+/* --- loading --- */
 
 /** Loads the page that the view names. `quiet`: by the clock, so nothing is announced and a running load is not cut off. */
 async function load({ quiet = false } = {}) {
@@ -93,10 +79,9 @@ async function load({ quiet = false } = {}) {
   if (!quiet) $('table').setAttribute('aria-busy', 'true');
   try {
     const page = await call('GET', `${CLIENTS}/v2`, apiQuery(state.view, Date.now()), mine.signal);
-    if (!Array.isArray(page?.data)) throw new ApiError(0, 'the answer is not a page of rows');
+    if (!Array.isArray(page?.data)) throw apiError(0, 'the answer is not a page of rows');
     if (page.data.length === 0 && page.totalPages > 0 && state.view.page >= page.totalPages) {
-      changeView({ page: page.totalPages - 1 });
-      return;
+      return changeView({ page: page.totalPages - 1 });
     }
     await loadWords(mine.signal);
     showPage(page, quiet);
@@ -134,8 +119,7 @@ function showPage(page, quiet) {
   }
   say('banner', '');
   fillBrokers();
-  updateRows(page.data, state.picked);
-  showSelection();
+  drawRows();
   showPager();
   showEmpty();
   $('updated').textContent = `Updated ${clockTime(state.updated)}`;
@@ -143,32 +127,32 @@ function showPage(page, quiet) {
   if (!quiet) say('said', page.totalElements > 0 ? `${rangeWords()}.` : '');
 }
 
+function wantsToken(error) {
+  return error?.status === 401 || error?.status === 403;
+}
+
 /** The answer was no page: keeps the rows that are there, unless the viewer may no longer see them. */
 function showFailure(error) {
-  if (error.status === 401 || error.status === 403) {
+  if (wantsToken(error)) {
     lock(error);
-    return;
+  } else if (state.page) {
+    const since = `Could not load the table: ${error.message}. These rows are from ${clockTime(state.updated)}.`;
+    say('banner', since, since, button({}, load, 'Try again'));
+  } else {
+    fillPanel('Could not load the table', `${error.message}.`, button({}, load, 'Try again'));
   }
-  const words = `Could not load the table: ${error.message}.`;
-  if (state.page) {
-    say('banner', `${words} These rows are from ${clockTime(state.updated)}.`, button('Try again', () => load()));
-    return;
-  }
-  fillPanel('Could not load the table', `${error.message}.`, button('Try again', () => load()));
 }
 
 /** No permission to read: takes the rows away and asks for a token. */
 function lock(error) {
   const first = !state.locked;
-  state.locked = true;
-  state.page = null;
+  Object.assign(state, { locked: true, page: null });
   state.picked.clear();
-  updateRows([], state.picked);
-  showSelection();
+  drawRows();
   showPager();
   say('banner', '');
   const words = whyToken(error);
-  fillPanel('No permission', words, button('Enter token', () => askToken(words)));
+  fillPanel('No permission', words, button({}, () => askToken(words), 'Enter token'));
   if (first && !document.querySelector('dialog[open]')) askToken(words);
 }
 
@@ -177,40 +161,36 @@ function whyToken(error) {
   return token() ? 'The server does not accept the token. Enter another one.' : 'This server shows the table to those who have a token.';
 }
 
-/* ---------- what is on the page ---------- */
+/* --- what is on the page --- */
 
-const updateRows = tableBody($('rows'), { pick, show: showReason, remove: (row) => askDelete([row]) }, titleOf);
+const updateRows = tableBody($('rows'), { pick: (row, on) => pick([row], on), show: showReason, remove: (row) => askDelete([row]) }, titleOf, $('refresh'));
 
 function titleOf(code) {
   return state.reasons.get(code)?.title ?? code;
 }
 
-function button(words, onclick) {
-  return el('button', { type: 'button', onclick }, words);
-}
-
-/** Puts words (and a control) into a live region, and leaves it alone when it already holds them. */
-function say(id, words, ...controls) {
+/** Puts words and controls into a live region, and leaves it alone when it already holds them. */
+function say(id, words, ...parts) {
   const region = $(id);
   if (region.dataset.words === words) return;
   region.dataset.words = words;
-  region.replaceChildren(...(words ? [el('span', {}, words), ...controls] : []));
+  const focused = region.contains(document.activeElement);
+  region.replaceChildren(...(parts.length > 0 ? parts : [words]));
+  if (focused) $('refresh').focus();
 }
 
+/** Fills the place of the rows while there are none. */
 function fillPanel(title, words, ...controls) {
-  const panel = $('panel');
-  const shown = `${title}|${words}`;
-  if (panel.dataset.words === shown) return;
-  panel.dataset.words = shown;
-  panel.replaceChildren(...(title ? [el('strong', {}, title), el('p', {}, words), ...controls] : []));
+  say('panel', title + words, ...(title ? [el('strong', {}, title), words, ...controls] : []));
 }
 
 function showEmpty() {
-  if (state.page.data.length > 0) return fillPanel('', '');
-  if (countFilters(state.view) > 0) {
-    return fillPanel('No client matches', 'No refused client matches these filters.', button('Clear filters', clearFilters));
+  if (state.page.data.length > 0) fillPanel('', '');
+  else if (countFilters(state.view) > 0) {
+    fillPanel('No client matches', 'No refused client matches these filters.', button({}, clearFilters, 'Clear filters'));
+  } else {
+    fillPanel('No refused clients', 'No connection attempt was refused, or the clients have connected since.');
   }
-  return fillPanel('No refused clients', 'No connection attempt was refused, or the clients have connected since.');
 }
 
 function rangeWords() {
@@ -237,10 +217,8 @@ function showPager() {
 function showOrder() {
   const { sortProperty, sortOrder } = state.view;
   for (const control of document.querySelectorAll('[data-sort]')) {
-    const sorted = control.dataset.sort === sortProperty;
-    const heading = control.closest('th');
-    if (sorted) heading.setAttribute('aria-sort', sortOrder === 'ASC' ? 'ascending' : 'descending');
-    else heading.removeAttribute('aria-sort');
+    const order = sortOrder === 'ASC' ? 'ascending' : 'descending';
+    control.closest('th').ariaSort = control.dataset.sort === sortProperty ? order : null;
   }
   $('sort-cards').value = `${sortProperty} ${sortOrder}`;
 }
@@ -256,9 +234,8 @@ function showFilters() {
     if (control.value !== value) control.value = value;
   }
   const count = countFilters(state.view);
-  $('filter-count').hidden = count === 0;
   $('filter-count').textContent = count;
-  $('clear-filters').hidden = count === 0;
+  $('filter-count').hidden = $('clear-filters').hidden = count === 0;
 }
 
 function openFilters(open) {
@@ -289,17 +266,18 @@ function showSources(sources) {
     const name = String(source.name ?? source.path ?? '?');
     state.brokers.add(name);
     const trouble = source.lastError?.message ?? source.lastError;
-    return [' · ', safeText(name), ...(trouble ? [' ', el('span', { class: 'tag warn' }, safeText(String(trouble), 200))] : [])];
+    return [', ', safeText(name), ...(trouble ? [' ', el('span', { class: 'tag warn' }, safeText(String(trouble), 200))] : [])];
   });
-  $('sources').replaceChildren(`Times in ${zoneName()}`, ...(parts.length > 0 ? [' · Logs', ...parts] : []));
+  $('sources').replaceChildren(`Times in ${zoneName()}`, ...(parts.length > 0 ? [' · Logs: ', ...parts.slice(1)] : []));
   fillBrokers();
 }
 
-/* ---------- changing the view ---------- */
+/* --- changing the view --- */
 
-/** Changes the view; whatever changes other than the page starts at the first page. */
+/** Changes the view, and takes in what is being typed; whatever changes other than the page starts at the first page. */
 function changeView(change) {
-  state.view = { ...state.view, page: 0, ...change };
+  clearTimeout(typing);
+  state.view = { ...state.view, page: 0, filters: typedFilters(), ...change };
   const query = viewQuery(state.view);
   history.replaceState(null, '', query ? `?${query}` : location.pathname);
   showFilters();
@@ -309,11 +287,13 @@ function changeView(change) {
 
 let typing = 0;
 
+function typedFilters() {
+  return Object.fromEntries(FILTERS.map((name) => [name, $('filters').elements[name].value]));
+}
+
 function readFilters() {
-  clearTimeout(typing);
-  const form = $('filters');
-  const filters = Object.fromEntries(FILTERS.map((name) => [name, form.elements[name].value]));
-  if (FILTERS.some((name) => filters[name] !== state.view.filters[name])) changeView({ filters });
+  const typed = typedFilters();
+  if (FILTERS.some((name) => typed[name] !== state.view.filters[name])) changeView({});
 }
 
 function clearFilters() {
@@ -327,43 +307,32 @@ function sortBy(name) {
   changeView({ sortProperty: name, sortOrder: name === sortProperty ? other : name === 'ts' ? 'DESC' : 'ASC' });
 }
 
-/* ---------- picking rows ---------- */
+/* --- picking rows --- */
 
-function pick(row, on) {
-  if (on) state.picked.set(keyOf(row), row);
-  else state.picked.delete(keyOf(row));
-  updateRows(state.page.data, state.picked);
-  showSelection();
-}
-
-function pickAll(on) {
-  for (const row of state.page?.data ?? []) {
+function pick(rows, on) {
+  for (const row of rows) {
     if (on) state.picked.set(keyOf(row), row);
     else state.picked.delete(keyOf(row));
   }
-  updateRows(state.page?.data ?? [], state.picked);
-  showSelection();
+  drawRows();
 }
 
-function clearSelection() {
-  state.picked.clear();
-  updateRows(state.page?.data ?? [], state.picked);
-  showSelection();
-  $('pick-all').focus();
-}
-
-function showSelection() {
+/** Draws the rows, which are picked, and what can be done with them. */
+function drawRows() {
   const rows = state.page?.data ?? [];
+  updateRows(rows, state.picked);
   const here = rows.filter((row) => state.picked.has(keyOf(row))).length;
   $('pick-all').checked = here > 0 && here === rows.length;
   $('pick-all').indeterminate = here > 0 && here < rows.length;
   $('pick-all').disabled = rows.length === 0;
+  const focused = $('selection').contains(document.activeElement);
   $('selection').hidden = state.picked.size === 0;
+  if (focused && $('selection').hidden) $('refresh').focus();
   $('selection-count').textContent = `${state.picked.size} selected`;
   $('delete-all').disabled = state.page === null;
 }
 
-/* ---------- dialogs ---------- */
+/* --- dialogs --- */
 
 function showReason(row) {
   $('reason-title').textContent = titleOf(row.reasonCode);
@@ -388,11 +357,9 @@ function confirm(title, body, work) {
 }
 
 function showConfirmError(error) {
-  const needsToken = error?.status === 401 || error?.status === 403;
-  $('confirm-token').hidden = !needsToken;
-  let words = error ? `Not deleted: ${error.message}.` : '';
-  if (needsToken) words = `Not deleted: deleting needs a token of role operator. The server says: ${error.message}`;
-  say('confirm-error', words);
+  const needs = wantsToken(error) ? 'deleting needs a token of role operator. The server says: ' : '';
+  $('confirm-token').hidden = !needs;
+  say('confirm-error', error ? `Not deleted: ${needs}${error.message}.` : '');
 }
 
 async function answerYes() {
@@ -413,33 +380,25 @@ async function answerYes() {
 
 function askDelete(rows) {
   const names = [...new Set(rows.map((row) => row.clientId))];
-  const listed = names.slice(0, 10).map((name) => el('li', {}, safeText(name, 200)));
-  if (names.length > listed.length) listed.push(el('li', { class: 'muted' }, `and ${names.length - listed.length} more`));
-  const others = state.brokers.size > 1 ? ' A row of the same client ID at another broker goes with it.' : '';
-  confirm(
-    names.length === 1 ? 'Delete this client?' : `Delete ${names.length} clients?`,
-    [el('ul', { class: 'names' }, ...listed), el('p', { class: 'muted' }, `A client comes back when it is refused again.${others}`)],
-    async () => {
-      for (const name of names) {
-        await deleteClient(name);
-        for (const [key, row] of state.picked) if (row.clientId === name) state.picked.delete(key);
-      }
-      return `Deleted ${plural(names.length, 'client')}.`;
-    },
-  );
+  const listed = names.map((name) => el('li', {}, safeText(name, 200)));
+  const others = state.brokers.size > 1 && ' A row of the same client ID at another broker goes with it.';
+  const title = names.length === 1 ? 'Delete this client?' : `Delete ${names.length} clients?`;
+  confirm(title, [el('ul', { class: 'names' }, ...listed), el('p', { class: 'muted' }, COMES_BACK, others)], async () => {
+    for (const name of names) {
+      await deleteClient(name);
+      for (const [key, row] of state.picked) if (row.clientId === name) state.picked.delete(key);
+    }
+    return `Deleted ${plural(names.length, 'client')}.`;
+  });
 }
 
 function askDeleteAll() {
-  const hidden = countFilters(state.view) > 0 ? ' The filters don’t matter: rows that they hide go as well.' : '';
-  confirm(
-    'Delete all clients?',
-    [el('p', {}, `Every row of the table goes.${hidden}`), el('p', { class: 'muted' }, 'A client comes back when it is refused again.')],
-    async () => {
-      await call('DELETE', CLIENTS);
-      state.picked.clear();
-      return 'Deleted all clients.';
-    },
-  );
+  const hidden = countFilters(state.view) > 0 && ' The filters don’t matter: rows that they hide go as well.';
+  confirm('Delete all clients?', [el('p', {}, 'Every row of the table goes.', hidden), el('p', { class: 'muted' }, COMES_BACK)], async () => {
+    await call('DELETE', CLIENTS);
+    state.picked.clear();
+    return 'Deleted all clients.';
+  });
 }
 
 function askToken(words) {
@@ -462,8 +421,7 @@ async function useToken() {
   } catch (error) {
     if (before) sessionStorage.setItem(TOKEN_KEY, before);
     else sessionStorage.removeItem(TOKEN_KEY);
-    const refused = error.status === 401 || error.status === 403;
-    return say('token-error', refused ? `The server does not accept this token: ${error.message}` : `Could not try the token: ${error.message}.`);
+    return say('token-error', `${wantsToken(error) ? 'The server does not accept this token' : 'Could not try the token'}: ${error.message}.`);
   }
   $('token-dialog').close();
   showConfirmError(null);
@@ -476,21 +434,28 @@ function forgetToken() {
   return load();
 }
 
-/* ---------- wiring ---------- */
+/* --- wiring --- */
 
-function fillFixedChoices() {
-  for (const [value, words] of WINDOWS) $('filters').elements.window.append(new Option(words, value));
-  for (const { name, label, up, down } of COLUMNS) {
-    const orders = name === 'ts' ? [['DESC', down], ['ASC', up]] : [['ASC', up], ['DESC', down]];
-    for (const [order, words] of orders) $('sort-cards').append(new Option(`${label}, ${words}`, `${name} ${order}`));
+function fillFixedParts() {
+  const { elements } = $('filters');
+  for (const [value, words] of WINDOWS) elements.window.append(new Option(words, value));
+  for (const name of BOOLEAN_LISTS) elements[name].append(new Option('Yes', 'true'), new Option('No', 'false'), new Option('Known', 'true,false'));
+  for (const { name, label } of COLUMNS) {
+    $('headings').lastElementChild.before(el('th', { class: `c-${name}` }, button({ 'data-sort': name }, null, label)));
+    $('sort-cards').append(new Option(`${label} ↓`, `${name} DESC`), new Option(`${label} ↑`, `${name} ASC`));
   }
   $('page-size').replaceChildren(...PAGE_SIZES.map((size) => new Option(size, size)));
   $('page-size').value = state.view.pageSize;
+  for (const node of document.querySelectorAll('[data-icon]')) node.prepend(icon(node.dataset.icon));
   $('sources').textContent = `Times in ${zoneName()}`;
 }
 
 function wireControls() {
   const on = (id, event, handle) => $(id).addEventListener(event, handle);
+  const onSubmit = (id, handle) => on(id, 'submit', (event) => {
+    event.preventDefault();
+    handle();
+  });
   on('refresh', 'click', () => {
     state.sourcesAt = -SOURCES_MS;
     load();
@@ -498,10 +463,7 @@ function wireControls() {
   on('token', 'click', () => askToken('A token of role auditor reads the table; one of role operator may also delete.'));
   on('toggle-filters', 'click', () => openFilters($('filters').hidden));
   on('clear-filters', 'click', clearFilters);
-  on('filters', 'submit', (event) => {
-    event.preventDefault();
-    readFilters();
-  });
+  onSubmit('filters', readFilters);
   on('filters', 'input', (event) => {
     clearTimeout(typing);
     if (event.target.tagName === 'SELECT') readFilters();
@@ -516,23 +478,20 @@ function wireControls() {
     const step = event.target.closest('[data-step]');
     if (step && step.getAttribute('aria-disabled') !== 'true') changeView({ page: Number(step.dataset.page) });
   });
-  on('pick-all', 'change', (event) => pickAll(event.target.checked));
-  on('clear-selection', 'click', clearSelection);
+  on('pick-all', 'change', (event) => pick(state.page.data, event.target.checked));
+  on('clear-selection', 'click', () => pick([...state.picked.values()], false));
   on('delete-selected', 'click', () => askDelete([...state.picked.values()]));
   on('delete-all', 'click', askDeleteAll);
   on('confirm-yes', 'click', answerYes);
   on('confirm-token', 'click', () => askToken('Deleting needs a token of role operator.'));
   on('token-forget', 'click', forgetToken);
-  on('token-form', 'submit', (event) => {
-    event.preventDefault();
-    useToken();
-  });
+  onSubmit('token-form', useToken);
   document.addEventListener('click', (event) => {
     const sort = event.target.closest('[data-sort]');
     const copy = event.target.closest('[data-copy]');
     const close = event.target.closest('[data-close]');
     if (sort) sortBy(sort.dataset.sort);
-    if (copy) copyFrom(copy, (words) => say('said', words));
+    if (copy) copyFrom(copy, (words) => say(copy.closest('dialog') ? 'said-here' : 'said', words));
     if (close) close.closest('dialog').close();
   });
 }
@@ -546,11 +505,11 @@ function startPolling() {
   document.addEventListener('visibilitychange', poll);
 }
 
-fillFixedChoices();
+fillFixedParts();
 wireControls();
 showFilters();
 showOrder();
-showSelection();
+drawRows();
 openFilters(countFilters(state.view) > 0 || matchMedia('(min-width: 900px)').matches);
 fillPanel('Loading …', '');
 load();

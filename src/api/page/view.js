@@ -1,19 +1,22 @@
 // The document's parts, built node by node: text from the log goes in as text and nothing else.
 
-import { IDENTITIES, cut, countUnseen, inferredWords, isoTime, localTime, plural, safePieces, safeString, zoneName } from './model.js';
+import { COLUMNS, IDENTITIES, cut, countUnseen, inferredWords, isoTime, localTime, plural, safePieces, safeString, zoneName } from './model.js';
 
 /** Longest client ID or username in a table cell, in characters; the dialog has all of it. */
 const CELL_TEXT = 64;
 
-/** A new element with properties, `data-*` values and attributes, and children (nodes or our own words). */
+/** A new element with attributes and children: nodes, our own words, or nothing. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === 'class') node.className = value;
-    else if (name === 'onclick') node.addEventListener('click', value);
-    else if (value !== null && value !== undefined) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null));
+  for (const [name, value] of Object.entries(attributes)) if (value !== null) node.setAttribute(name, value);
+  node.append(...children.filter(Boolean));
+  return node;
+}
+
+/** A new button, and what a click on it does. */
+export function button(attributes, act, ...children) {
+  const node = el('button', { type: 'button', ...attributes }, ...children);
+  node.addEventListener('click', () => act?.());
   return node;
 }
 
@@ -39,7 +42,7 @@ export function safeText(text, limit) {
 
 /** Yes, No, or a dash for what the log does not say. */
 function yesNo(value) {
-  if (value === true) return el('span', { class: 'yes' }, 'Yes');
+  if (value === true) return el('span', {}, 'Yes');
   if (value === false) return el('span', { class: 'no' }, 'No');
   return unknown();
 }
@@ -71,10 +74,11 @@ function identityMark(row) {
 }
 
 function copyButton(what, text) {
-  return el('button', { type: 'button', class: 'icon copy', 'data-copy': text, 'data-what': what, 'aria-label': `Copy ${what} ${safeString(text, 60)}`, title: `Copy ${what}` }, icon('copy'));
+  const label = `Copy ${what}`;
+  return button({ class: 'icon copy', 'data-copy': text, 'data-what': what, 'aria-label': `${label} ${safeString(text, 60)}`, title: label }, null, icon('copy'));
 }
 
-/* ---------- the table ---------- */
+/* --- the table --- */
 
 /** A second, smaller line in a cell, or null when there is nothing to say. */
 function under(...nodes) {
@@ -111,19 +115,19 @@ function reasonCell(row, titleOf) {
   value.title = safeString(row.reason, 1000);
   const others = row.alternatives ?? [];
   const mark = others.length > 0 && el('span', { class: 'tag', title: `The log can't rule out: ${others.map(titleOf).join(', ')}` }, `+${others.length}`);
-  return [value, deducedMark(row, 'reason'), mark || null];
+  return [value, deducedMark(row, 'reason'), mark];
 }
 
-/** Field, heading on a card, and how a row's cell is made. */
-const CELLS = [
-  ['ts', 'Last update time', timeCell],
-  ['clientId', 'Client ID', clientCell],
-  ['username', 'Username', (row) => textCell(row, 'username', 'username')],
-  ['passwordProvided', 'Password', (row) => yesNoCell(row, 'passwordProvided')],
-  ['tlsUsed', 'TLS', (row) => yesNoCell(row, 'tlsUsed')],
-  ['ipAddress', 'Client IP', (row) => textCell(row, 'ipAddress', 'address')],
-  ['reason', 'Reason', reasonCell],
-];
+/** How the cell of a column is made. */
+const CELLS = {
+  ts: timeCell,
+  clientId: clientCell,
+  username: (row) => textCell(row, 'username', 'username'),
+  passwordProvided: (row) => yesNoCell(row, 'passwordProvided'),
+  tlsUsed: (row) => yesNoCell(row, 'tlsUsed'),
+  ipAddress: (row) => textCell(row, 'ipAddress', 'address'),
+  reason: reasonCell,
+};
 
 /** What a row is found by: two brokers may know the same client ID. */
 export function keyOf(row) {
@@ -133,8 +137,9 @@ export function keyOf(row) {
 /**
  * Keeps the table's body in step with the rows. What did not change is not touched, so that a marked text, the focus and
  * the place on the page outlive a refresh. `act` holds what the controls do: `pick(row, on)`, `show(row)`, `remove(row)`.
+ * `fallback` takes the focus when the last row goes.
  */
-export function tableBody(body, act, titleOf) {
+export function tableBody(body, act, titleOf, fallback) {
   const entries = new Map();
 
   function newEntry(row) {
@@ -142,10 +147,11 @@ export function tableBody(body, act, titleOf) {
     const name = safeString(row.clientId, 60);
     entry.pick = el('input', { type: 'checkbox', 'aria-label': `Select ${name}`, 'data-control': 'pick' });
     entry.pick.addEventListener('change', () => act.pick(entry.row, entry.pick.checked));
-    const show = el('button', { type: 'button', class: 'small', 'aria-label': `Show reason of ${name}`, 'data-control': 'show', onclick: () => act.show(entry.row) }, 'Show reason');
-    const remove = el('button', { type: 'button', class: 'icon danger', 'aria-label': `Delete ${name}`, title: 'Delete', 'data-control': 'remove', onclick: () => act.remove(entry.row) }, icon('trash'));
-    const cells = CELLS.map(([field, label]) => (entry.cells[field] = el('td', { role: 'cell', class: `c-${field}`, 'data-label': label })));
-    entry.tr = el('tr', { role: 'row' }, el('td', { role: 'cell', class: 'c-pick' }, entry.pick), ...cells, el('td', { role: 'cell', class: 'c-actions' }, show, remove));
+    const show = button({ class: 'show', 'aria-label': `Show reason of ${name}`, 'data-control': 'show' }, () => act.show(entry.row), 'Show reason');
+    const remove = button({ class: 'icon danger', 'aria-label': `Delete ${name}`, title: 'Delete', 'data-control': 'remove' }, () => act.remove(entry.row), icon('trash'));
+    const cell = (field, attributes, ...children) => el('td', { role: 'cell', class: `c-${field}`, ...attributes }, ...children);
+    const cells = COLUMNS.map(({ name: field, label }) => (entry.cells[field] = cell(field, { 'data-label': label })));
+    entry.tr = el('tr', { role: 'row' }, cell('pick', {}, entry.pick), ...cells, cell('actions', {}, show, remove));
     entry.tr.addEventListener('click', (event) => {
       if (event.target.closest('button, input, a') || String(getSelection())) return;
       show.focus({ preventScroll: true });
@@ -156,7 +162,7 @@ export function tableBody(body, act, titleOf) {
 
   function fill(entry, row) {
     entry.row = row;
-    for (const [field, , make] of CELLS) {
+    for (const [field, make] of Object.entries(CELLS)) {
       const nodes = make(row, titleOf).filter(Boolean);
       const shown = nodes.map((node) => node.outerHTML).join('');
       if (entry.shown[field] === shown) continue;
@@ -170,7 +176,8 @@ export function tableBody(body, act, titleOf) {
     if (!focused || document.activeElement === focused) return;
     if (focused.isConnected) return focused.focus({ preventScroll: true });
     const tr = body.children[Math.min(index, body.children.length - 1)];
-    tr?.querySelector(`[data-control="${focused.dataset.control ?? 'show'}"]`)?.focus({ preventScroll: true });
+    const control = tr?.querySelector(`[data-control="${focused.dataset.control ?? 'show'}"]`);
+    return (control ?? fallback).focus({ preventScroll: true });
   }
 
   return function update(rows, picked) {
@@ -197,7 +204,7 @@ export function tableBody(body, act, titleOf) {
   };
 }
 
-/* ---------- the reason in full ---------- */
+/* --- the reason in full --- */
 
 function section(heading, ...children) {
   return el('section', {}, el('h3', {}, heading), ...children);
@@ -208,7 +215,7 @@ function list(items) {
 }
 
 function fact(label, ...nodes) {
-  return el('div', {}, el('dt', {}, label), el('dd', {}, ...nodes.filter(Boolean)));
+  return el('div', {}, el('dt', {}, label), el('dd', {}, ...nodes));
 }
 
 function factText(row, field, label, what) {
@@ -239,22 +246,19 @@ function evidence(lines) {
 /** All that is known about a refusal: the dialog's body. `reasons` maps codes to what the API says about them. */
 export function reasonBody(row, reasons) {
   const known = reasons.get(row.reasonCode);
-  const others = row.alternatives ?? [];
-  const unsure = row.inferred ?? [];
+  const others = (row.alternatives ?? []).map((code) => reasons.get(code)?.title ?? code);
+  const unsure = (row.inferred ?? []).map(inferredWords);
   const lines = row.evidence ?? [];
-  const body = el('div', { class: 'details' });
-  body.append(el('p', { class: 'words' }, safeText(row.reason), ' ', deducedMark(row, 'reason') ?? ''));
-  if (known) body.append(el('div', { class: 'pair' }, section('Cause', el('p', {}, known.cause)), section('Solution', el('p', {}, known.solution))));
-  if (others.length > 0) {
-    body.append(section('The log can’t rule out', list(others.map((code) => reasons.get(code)?.title ?? code))));
-  }
-  body.append(section('Client', facts(row)));
-  if (unsure.length > 0) body.append(section('Not certain', el('div', { class: 'unsure' }, list(unsure.map(inferredWords)))));
-  body.append(section(lines.length > 0 ? `Evidence (${plural(lines.length, 'log line')})` : 'Evidence', lines.length > 0 ? evidence(lines) : el('p', { class: 'muted' }, 'None kept.')));
-  return body;
+  return el('div', { class: 'details' },
+    el('p', { class: 'words' }, safeText(row.reason), ' ', deducedMark(row, 'reason')),
+    known && el('div', { class: 'pair' }, section('Cause', el('p', {}, known.cause)), section('Solution', el('p', {}, known.solution))),
+    others.length > 0 && section('The log can’t rule out', list(others)),
+    section('Client', facts(row)),
+    unsure.length > 0 && section('Not certain', el('div', { class: 'unsure' }, list(unsure))),
+    lines.length > 0 && section(`Evidence (${plural(lines.length, 'log line')})`, evidence(lines)));
 }
 
-/* ---------- copying ---------- */
+/* --- copying --- */
 
 /** Copies a text, also where the page is not served over TLS and the clipboard interface is missing. */
 async function writeClipboard(text, near) {
