@@ -35,7 +35,7 @@ export async function start() {
 
   /** Calls the API beside the browser. */
   async function api(path, method = 'GET') {
-    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    const headers = { 'X-Requested-With': 'turnaway', ...(token ? { Authorization: `Bearer ${token}` } : {}) };
     const answer = await fetch(`${base}/${path}`, { method, headers });
     return { status: answer.status, headers: answer.headers, body: answer.ok && method === 'GET' ? await answer.json() : null };
   }

@@ -77,12 +77,17 @@ export function isoTime(ms) {
 
 /** The name of the viewer's time zone. */
 export function zoneName() {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone || 'local time';
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** A number with its thousands apart. */
+export function grouped(number) {
+  return number.toLocaleString('en');
 }
 
 /** "1 row", "2 rows". */
-export function plural(count, one, many = `${one}s`) {
-  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+export function plural(count, one) {
+  return `${grouped(count)} ${one}${count === 1 ? '' : 's'}`;
 }
 
 /** The columns of the reference's table: field and heading. */

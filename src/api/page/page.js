@@ -1,7 +1,7 @@
 // The page: asks the API, keeps the table, the filters and the page's URL in step, and asks before it deletes.
 
 import {
-  BOOLEAN_LISTS, COLUMNS, FILTERS, PAGE_SIZES, WINDOWS, apiQuery, clockTime, countFilters, plural, readView, safeString, viewQuery, zoneName,
+  BOOLEAN_LISTS, COLUMNS, FILTERS, PAGE_SIZES, WINDOWS, apiQuery, clockTime, countFilters, grouped, plural, readView, safeString, viewQuery, zoneName,
 } from './model.js';
 import { button, copyFrom, el, icon, keyOf, reasonBody, safeText, tableBody } from './view.js';
 
@@ -70,13 +70,13 @@ async function deleteClient(clientId) {
 
 /* --- loading --- */
 
-/** Loads the page that the view names. `quiet`: by the clock, so nothing is announced and a running load is not cut off. */
+/** Loads the page that the view names. `quiet`: by the clock, so nothing is announced and no running load is cut off. */
 async function load({ quiet = false } = {}) {
   if (quiet && state.loading) return;
   state.loading?.abort();
   const mine = new AbortController();
   state.loading = mine;
-  if (!quiet) $('table').setAttribute('aria-busy', 'true');
+  if (!quiet) $('table').ariaBusy = true;
   try {
     const page = await call('GET', `${CLIENTS}/v2`, apiQuery(state.view, Date.now()), mine.signal);
     if (!Array.isArray(page?.data)) throw apiError(0, 'the answer is not a page of rows');
@@ -90,7 +90,7 @@ async function load({ quiet = false } = {}) {
   } finally {
     if (state.loading === mine) {
       state.loading = null;
-      $('table').setAttribute('aria-busy', 'false');
+      $('table').ariaBusy = false;
     }
   }
 }
@@ -158,7 +158,7 @@ function lock(error) {
 
 function whyToken(error) {
   if (error.status === 403) return 'This token may not read the table. A token of role auditor or operator can.';
-  return token() ? 'The server does not accept the token. Enter another one.' : 'This server shows the table to those who have a token.';
+  return token() ? 'The server does not accept the token.' : 'This server shows the table to those who have a token.';
 }
 
 /* --- what is on the page --- */
@@ -196,7 +196,7 @@ function showEmpty() {
 function rangeWords() {
   const { data, totalElements } = state.page;
   const first = state.view.page * state.view.pageSize + 1;
-  return `${first.toLocaleString('en')}–${(first + data.length - 1).toLocaleString('en')} of ${totalElements.toLocaleString('en')}`;
+  return `${grouped(first)}–${grouped(first + data.length - 1)} of ${grouped(totalElements)}`;
 }
 
 function showPager() {
@@ -205,12 +205,13 @@ function showPager() {
   if (!filled) return;
   $('range').textContent = rangeWords();
   const last = state.page.totalPages - 1;
-  const target = { first: 0, prev: state.view.page - 1, next: state.view.page + 1, last };
+  const now = state.view.page;
+  const target = { first: 0, prev: now - 1, next: now + 1, last };
   for (const step of $('pager').querySelectorAll('[data-step]')) {
     const page = target[step.dataset.step];
     step.dataset.page = page;
     // Not `disabled`: that would drop the focus of who pages by keyboard.
-    step.setAttribute('aria-disabled', String(page < 0 || page > last || page === state.view.page));
+    step.ariaDisabled = page < 0 || page > last || page === now;
   }
 }
 
@@ -240,7 +241,7 @@ function showFilters() {
 
 function openFilters(open) {
   $('filters').hidden = !open;
-  $('toggle-filters').setAttribute('aria-expanded', String(open));
+  $('toggle-filters').ariaExpanded = open;
 }
 
 function fillReasons() {
@@ -260,7 +261,7 @@ function fillBrokers() {
   for (const broker of [...state.brokers].sort()) if (!known.has(broker)) select.append(new Option(safeString(broker), broker));
 }
 
-/** Names the logs that are read, and says so when one of them can't be: an empty table would be no good news then. */
+/** Names the logs that are read, and the trouble with them: without it an empty table would look like good news. */
 function showSources(sources) {
   const parts = sources.flatMap((source) => {
     const name = String(source.name ?? source.path ?? '?');
@@ -274,7 +275,7 @@ function showSources(sources) {
 
 /* --- changing the view --- */
 
-/** Changes the view, and takes in what is being typed; whatever changes other than the page starts at the first page. */
+/** Changes the view, and takes in what is being typed. Any change but that of the page starts at the first page. */
 function changeView(change) {
   clearTimeout(typing);
   state.view = { ...state.view, page: 0, filters: typedFilters(), ...change };
@@ -364,8 +365,8 @@ function showConfirmError(error) {
 
 async function answerYes() {
   const yes = $('confirm-yes');
-  if (yes.getAttribute('aria-disabled') === 'true') return;
-  yes.setAttribute('aria-disabled', 'true');
+  if (yes.ariaDisabled === 'true') return;
+  yes.ariaDisabled = true;
   try {
     const words = await onYes();
     $('confirm-dialog').close();
@@ -374,7 +375,7 @@ async function answerYes() {
   } catch (error) {
     showConfirmError(error);
   } finally {
-    yes.setAttribute('aria-disabled', 'false');
+    yes.ariaDisabled = false;
   }
 }
 
@@ -476,7 +477,7 @@ function wireControls() {
   on('page-size', 'change', (event) => changeView({ pageSize: Number(event.target.value) }));
   on('pager', 'click', (event) => {
     const step = event.target.closest('[data-step]');
-    if (step && step.getAttribute('aria-disabled') !== 'true') changeView({ page: Number(step.dataset.page) });
+    if (step && step.ariaDisabled !== 'true') changeView({ page: Number(step.dataset.page) });
   });
   on('pick-all', 'change', (event) => pick(state.page.data, event.target.checked));
   on('clear-selection', 'click', () => pick([...state.picked.values()], false));

@@ -1,6 +1,6 @@
 // The document's parts, built node by node: text from the log goes in as text and nothing else.
 
-import { COLUMNS, IDENTITIES, cut, countUnseen, inferredWords, isoTime, localTime, plural, safePieces, safeString, zoneName } from './model.js';
+import { COLUMNS, IDENTITIES, countUnseen, cut, grouped, inferredWords, isoTime, localTime, plural, safePieces, safeString, zoneName } from './model.js';
 
 /** Longest client ID or username in a table cell, in characters; the dialog has all of it. */
 const CELL_TEXT = 64;
@@ -35,16 +35,15 @@ export function safeText(text, limit) {
   const node = el('bdi', { class: 'value' });
   for (const { text: shown, escaped, more } of safePieces(text, limit)) {
     if (more) node.append(el('span', { class: 'more' }, shown));
-    else node.append(escaped ? el('span', { class: 'escape', title: 'a character that would not be seen, or would move others' }, shown) : shown);
+    else node.append(escaped ? el('span', { class: 'escape', title: 'a character that can’t be seen, or moves others' }, shown) : shown);
   }
   return node;
 }
 
 /** Yes, No, or a dash for what the log does not say. */
 function yesNo(value) {
-  if (value === true) return el('span', {}, 'Yes');
-  if (value === false) return el('span', { class: 'no' }, 'No');
-  return unknown();
+  if (typeof value !== 'boolean') return unknown();
+  return el('span', { class: value ? 'yes' : 'no' }, value ? 'Yes' : 'No');
 }
 
 function unknown() {
@@ -70,7 +69,7 @@ function deducedMark(row, field) {
 function identityMark(row) {
   const words = IDENTITIES[row.identity];
   if (!words) return null;
-  return el('span', { title: `The log gives no client ID: this is the ${words}` }, words);
+  return el('span', { title: `The log gives no client ID: this is the ${words}` }, `from ${words}`);
 }
 
 function copyButton(what, text) {
@@ -232,7 +231,7 @@ function facts(row) {
     fact('Password sent', yesNo(row.passwordProvided), deducedMark(row, 'passwordProvided')),
     fact('TLS used', yesNo(row.tlsUsed), deducedMark(row, 'tlsUsed')),
     fact('Broker', textOrUnknown(row.broker)),
-    fact('Attempts', `${(row.attempts ?? 1).toLocaleString('en')} refused`),
+    fact('Attempts', `${grouped(row.attempts ?? 1)} refused`),
     fact('First', timeOf(row.firstTs ?? row.ts)),
     fact('Last', timeOf(row.ts), deducedMark(row, 'ts')));
 }
