@@ -1,6 +1,6 @@
 // The browser and the server under test.
 //
-// PAGE_URL     a running turnaway; without it the tests start the mock
+// PAGE_URL     a running turnaway that holds the rows of seed.mjs (the tests empty its table); without it they start the mock
 // PAGE_TOKEN   an operator's token for it; without one the tests that delete are skipped
 // PAGE_AUDITOR_TOKEN   an auditor's token; without one the server's refusal is staged
 // SHOTS        where screenshots go (default: a folder under the temporary one)
