@@ -146,7 +146,8 @@ impl Report<'_, '_> {
             Start::Beginning => "at the beginning",
             Start::End => "at the end",
         };
-        let zone = source.zone.iana_name().map_or_else(|| format!("{:?}", source.zone), str::to_owned);
+        let offset = || source.zone.to_fixed_offset().map_or_else(|_| "the system's".to_owned(), |offset| offset.to_string());
+        let zone = source.zone.iana_name().map_or_else(offset, str::to_owned);
         let ports: Vec<String> = source.tls_ports.iter().map(u16::to_string).collect();
         let tls = if ports.is_empty() { String::new() } else { format!(", TLS on {}", ports.join(", ")) };
         self.say("  reading", &format!("a log that was never read starts {start}; stamps without zone are {zone}{tls}"))?;

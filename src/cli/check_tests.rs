@@ -57,7 +57,9 @@ start = "end"
 "#,
     );
     result.unwrap();
-    assert_data_eq!(out, str![[r#"
+    assert_data_eq!(
+        out,
+        str![[r#"
 configuration  DIR/t.toml
 database       DIR/t.db (will be made)
 rows           at most 100000, kept for 3 days; a row goes when its client connects
@@ -76,7 +78,8 @@ source         given
   path         DIR/m.log (193 bytes)
   path         standard input
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -100,7 +103,9 @@ timezone = "UTC"
     );
     let error = result.unwrap_err();
     assert_eq!((error.exit_code(), error.to_string().as_str()), (2, "2 problems to mend, see above"));
-    assert_data_eq!(out, str![[r#"
+    assert_data_eq!(
+        out,
+        str![[r#"
 configuration  DIR/t.toml
 database       DIR/nowhere/t.db (cannot be used)
   problem: there is no directory DIR/nowhere: make it, or choose another file with --db
@@ -121,7 +126,8 @@ source         a
   path         DIR/t.toml (452 bytes)
   warning: no grammar knows its first lines: name one with grammar = "…" (`turnaway grammar list` shows them)
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -144,7 +150,7 @@ fn a_faulty_file_shows_its_faults() {
 fn looking_at_a_log_that_may_not_be_read() {
     let dir = place("");
     let log = dir.path().join("m.log");
-    std::fs::set_permissions(&log, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&log, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Root may read everything.
     let expected = std::fs::File::open(&log).is_ok();
     assert_eq!(matches!(probe::look(&log), Found::Log(..)), expected);

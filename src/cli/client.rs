@@ -25,7 +25,7 @@ use crate::text::escaped;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Bytes of an answer.
-const ANSWER_BYTES: usize = 256 << 20;
+const ANSWER_BYTES: usize = 64 << 20;
 
 /// Bytes of a stranger's message that are shown.
 const MESSAGE_BYTES: usize = 400;

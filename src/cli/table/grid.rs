@@ -33,8 +33,12 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row], total: Option<u64>, look:
     if rows.is_empty() {
         return writeln!(out, "No clients.");
     }
-    let mut columns = columns(rows, look);
-    fit(&mut columns, look.width);
+    // Where there is little room the reason is worth more than the year.
+    let mut columns = columns(rows, look, "%Y-%m-%d %H:%M:%S", [14, 20]);
+    if !fit(&mut columns, look.width) {
+        columns = self::columns(rows, look, "%m-%d %H:%M", [9, 12]);
+        fit(&mut columns, look.width);
+    }
     let (bold, dim, plain) = if look.colour { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
     let titles: Vec<String> = columns.iter().map(|column| padded(column.title, column.width)).collect();
     writeln!(out, "{bold}{}{plain}", titles.join(GAP).trim_end())?;
@@ -54,19 +58,19 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row], total: Option<u64>, look:
     Ok(())
 }
 
-fn columns(rows: &[Row], look: &Look) -> Vec<Column> {
+fn columns(rows: &[Row], look: &Look, time_format: &str, [least_id, least_reason]: [usize; 2]) -> Vec<Column> {
     let column = |title, least, field: Option<Field>, text: &dyn Fn(&Row) -> String| {
         let cells = rows.iter().map(|row| Cell { text: text(row), inferred: field.is_some_and(|field| row.inferred.contains(&field)) });
         Column { title, least, width: 0, cells: cells.collect() }
     };
     let mut columns = vec![
-        column("Last update", usize::MAX, Some(Field::Ts), &|row| time(row, look)),
-        column("Client ID", 12, Some(Field::ClientId), &|row| display(&row.client_id).into_owned()),
+        column("Last update", usize::MAX, Some(Field::Ts), &|row| time(row, look, time_format)),
+        column("Client ID", least_id, Some(Field::ClientId), &|row| display(&row.client_id).into_owned()),
         column("Username", 8, Some(Field::Username), &|row| known(row.username.as_deref().map(display))),
         column("Password", usize::MAX, Some(Field::PasswordProvided), &|row| flag(row.password_provided)),
         column("TLS", usize::MAX, Some(Field::TlsUsed), &|row| flag(row.tls_used)),
         column("Client IP", usize::MAX, Some(Field::IpAddress), &|row| known(row.ip_address)),
-        column("Reason", 20, Some(Field::Reason), &|row| display(&row.reason).into_owned()),
+        column("Reason", least_reason, Some(Field::Reason), &|row| display(&row.reason).into_owned()),
     ];
     // Only where it tells something.
     if rows.iter().any(|row| row.broker != rows[0].broker) {
@@ -80,22 +84,22 @@ fn columns(rows: &[Row], look: &Look) -> Vec<Column> {
     columns
 }
 
-/// Takes from the widest column that can give, until all fit or none can.
-fn fit(columns: &mut [Column], room: usize) {
+/// Takes from the widest column that can give, until all fit or none can; says whether they fit.
+fn fit(columns: &mut [Column], room: usize) -> bool {
     let room = room.saturating_sub(GAP.len() * columns.len().saturating_sub(1));
     loop {
         let total: usize = columns.iter().map(|column| column.width).sum();
         let widest = columns.iter_mut().filter(|column| column.width > column.least).max_by_key(|column| column.width);
         match widest {
             Some(column) if total > room => column.width -= 1,
-            _ => return,
+            _ => return total <= room,
         }
     }
 }
 
-fn time(row: &Row, look: &Look) -> String {
+fn time(row: &Row, look: &Look, format: &str) -> String {
     let time = Timestamp::from_millisecond(row.ts).ok();
-    time.map_or_else(|| row.ts.to_string(), |time| time.to_zoned_datetime(look.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string())
+    time.map_or_else(|| row.ts.to_string(), |time| time.to_zoned_datetime(look.zone.clone()).strftime(format).to_string())
 }
 
 fn known<T: ToString>(value: Option<T>) -> String {
