@@ -1,59 +1,47 @@
-//! The command line program.
-use std::collections::BTreeMap;
-use turnaway::{conversation::Settings, engine::*, grammar::*, model::*};
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let mut tls = vec![];
-    let mut zone = jiff::tz::TimeZone::UTC;
-    let mut log = String::new();
-    let mut i = 1;
-    while i < args.len() {
-        match args[i].as_str() {
-            "--tls-port" => {
-                tls.push(args[i + 1].parse().unwrap());
-                i += 1;
-            }
-            "--timezone" => {
-                zone = jiff::tz::TimeZone::get(&args[i + 1]).unwrap();
-                i += 1;
-            }
-            "--log" => {
-                log = args[i + 1].clone();
-                i += 1;
-            }
-            _ => {}
-        }
-        i += 1;
-    }
-    let library = match Library::load(None) {
-        Ok(l) => l,
-        Err(e) => {
-            println!("{e}");
-            std::process::exit(2)
-        }
+//! The command line program: reads the arguments, runs the command, gives the exit code.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use turnaway::cli;
+use turnaway::clock::SystemClock;
+
+/// Keeps the latest failed connection attempt of every MQTT client, read from the logs that the broker already writes.
+#[derive(Debug, Parser)]
+#[command(name = "turnaway", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 fine, 1 the work failed, 2 wrong usage or configuration.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the daemon: follows the logs, keeps the table, serves the page and the API.
+    Run(cli::run::RunArgs),
+    /// Prints the final table of finished logs.
+    Replay(cli::replay::ReplayArgs),
+    /// Says line by line what becomes of a log, and why.
+    Explain(cli::explain::ExplainArgs),
+    /// Lists, shows and tests grammars.
+    Grammar(cli::grammar::GrammarArgs),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let clock = SystemClock;
+    let result = match &arguments.command {
+        Command::Run(args) => cli::run::run(args, clock),
+        Command::Replay(args) => cli::replay::run(args, &clock),
+        Command::Explain(args) => cli::explain::run(args, &clock),
+        Command::Grammar(args) => cli::grammar::run(args),
     };
-    let (name, path) = log.split_once('=').unwrap();
-    let g = library.get(name).unwrap();
-    let mut engine =
-        Engine::new(g.clone(), Options { settings: Settings { broker: name.into(), tls_ports: tls }, zone, time_format: None });
-    let mut out = Vec::new();
-    engine.feed(&std::fs::read(path).unwrap(), 1795446253000, &mut out);
-    engine.finish(&mut out);
-    let mut table: BTreeMap<ClientKey, Row> = BTreeMap::new();
-    for a in out {
-        match a {
-            Attempt::Accepted(k, _) => {
-                table.remove(&k);
-            }
-            Attempt::Refused(mut r) => {
-                if let Some(o) = table.get(&r.key()) {
-                    r.continue_from(o);
-                }
-                table.insert(r.key(), *r);
-            }
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "turnaway: {}", failure.message);
+            ExitCode::from(failure.exit as u8)
         }
-    }
-    for r in table.values() {
-        println!("{}", serde_json::to_string(r).unwrap());
     }
 }

@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal as _, Write};
 use jiff::tz::TimeZone;
 
 use super::CliError;
+use super::error::written;
 
 /// The width of a table that no terminal bounds.
 const WIDTH_WITHOUT_TERMINAL: usize = 120;
@@ -36,24 +37,29 @@ pub struct Look {
     pub zone: TimeZone,
 }
 
+impl Look {
+    /// What suits standard output, which is a terminal or not.
+    pub fn system(is_terminal: bool) -> Look {
+        let size = || rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+        let window = is_terminal.then(size).flatten().map(|size| usize::from(size.ws_col)).filter(|width| *width > 0);
+        let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+        Look {
+            width: window.or_else(columns).unwrap_or(WIDTH_WITHOUT_TERMINAL),
+            colour: is_terminal && wants_colour(),
+            zone: TimeZone::system(),
+        }
+    }
+}
+
 impl<'a> Console<'a> {
     /// The console of this process around its standard streams, which the caller hands in.
     pub fn system(input: &'a mut dyn BufRead, output: &'a mut dyn Write, notes: &'a mut dyn Write) -> Console<'a> {
-        let stdout = std::io::stdout();
-        let is_terminal = stdout.is_terminal();
-        let window = is_terminal.then(|| rustix::termios::tcgetwinsize(&stdout).ok()).flatten().map(|size| usize::from(size.ws_col));
-        let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
-        let look = Look {
-            width: window.filter(|width| *width > 0).or_else(columns).unwrap_or(WIDTH_WITHOUT_TERMINAL),
-            colour: is_terminal && wants_colour(),
-            zone: TimeZone::system(),
-        };
         Console {
             input,
             output,
             notes,
             is_interactive: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
-            look,
+            look: Look::system(std::io::stdout().is_terminal()),
             token: std::env::var("TURNAWAY_TOKEN").ok().filter(|token| !token.is_empty()),
         }
     }
@@ -63,7 +69,7 @@ impl<'a> Console<'a> {
     /// # Errors
     /// [`CliError::Output`].
     pub fn say(&mut self, line: &str) -> Result<(), CliError> {
-        writeln!(self.output, "{line}").map_err(CliError::Output)
+        written(writeln!(self.output, "{line}"))
     }
 
     /// Asks, and takes nothing but y or yes for a yes.

@@ -1,6 +1,10 @@
 //! Why a command failed, and its exit code.
 
+use std::io::IsTerminal as _;
+
 use super::client::ClientError;
+use super::common::Failure;
+use super::console::wants_colour;
 use crate::config::ConfigError;
 
 /// Why a command failed.
@@ -27,22 +31,38 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 1 for a failure of the work, 2 for wrong usage or configuration; 0 when whoever reads our output has seen enough.
+    /// 1 for a failure of the work, 2 for wrong usage or configuration.
     pub fn exit_code(&self) -> u8 {
         match self {
             CliError::Usage(_) | CliError::Config(_) | CliError::Problems(_) => 2,
-            CliError::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
             CliError::Client(_) | CliError::System(_) | CliError::Output(_) => 1,
         }
     }
 
-    /// The message for standard error, with its heading; empty when there is nothing to say.
+    /// The message for standard error, with its heading.
     pub fn render(&self, colour: bool) -> String {
         match self {
             CliError::Config(error) => error.render(colour),
-            error if error.exit_code() == 0 => String::new(),
             error => format!("error: {error}"),
         }
+    }
+}
+
+impl From<CliError> for Failure {
+    fn from(error: CliError) -> Failure {
+        let message = match &error {
+            CliError::Config(error) => error.render(wants_colour() && std::io::stderr().is_terminal()),
+            error => error.to_string(),
+        };
+        if error.exit_code() == 2 { Failure::usage(message) } else { Failure::work(message) }
+    }
+}
+
+/// Turns an error of the output into ours. That nobody reads it any more is none.
+pub(super) fn written(result: std::io::Result<()>) -> Result<(), CliError> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+        _ => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use form_urlencoded::Serializer;
 use serde::Deserialize;
 
 use super::client::{Client, ServerArgs};
+use super::error::written;
 use super::table::{self, Format};
 use super::{CliError, Console};
 use crate::api::Role;
@@ -92,7 +93,7 @@ fn sort_field(text: &str) -> Result<&'static str, String> {
 pub fn run(args: &ListArgs, console: &mut Console<'_>, files: &dyn Files) -> Result<(), CliError> {
     let client = Client::new(&args.server, console.token.as_deref(), files)?;
     let (rows, total) = fetch(args, &client)?;
-    table::write(console.output, &rows, Some(total), args.format, &console.look).map_err(CliError::Output)
+    written(table::write(console.output, &rows, Some(total), args.format, &console.look))
 }
 
 /// The rows, and how many there are in all.

@@ -12,7 +12,7 @@ use crate::conversation::Settings;
 use crate::grammar::Grammar;
 use crate::model::{Attempt, Millis};
 use crate::record::time::TimeFormat;
-use crate::wrapper::{Piece, Unwrapper};
+use crate::wrapper::{Piece, Snapshot, StreamId, Unwrapped, Unwrapper};
 
 /// More processes than this do not write one log; the one that was silent longest is forgotten.
 const MAX_STREAMS: usize = 64;
@@ -58,11 +58,15 @@ pub struct Engine {
     streams: HashMap<Vec<u8>, (u64, Stream)>,
     turn: u64,
     stats: Stats,
+    /// A time near that of the next line, for stamps without year or date.
+    reference: Option<Millis>,
 }
 
 /// What of an engine outlives a restart: the open conversations and what was learned about the log.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EngineState {
+    wrappers: Snapshot,
+    reference: Option<Millis>,
     streams: Vec<(Vec<u8>, StreamState)>,
 }
 
@@ -70,7 +74,7 @@ impl Engine {
     /// An engine that has seen nothing.
     pub fn new(grammar: Arc<Grammar>, options: Options) -> Engine {
         let unwrapper = Unwrapper::new(options.zone.clone());
-        Engine { grammar, options, unwrapper, streams: HashMap::new(), turn: 0, stats: Stats::default() }
+        Engine { grammar, options, unwrapper, streams: HashMap::new(), turn: 0, stats: Stats::default(), reference: None }
     }
 
     /// The grammar in use.
@@ -94,47 +98,25 @@ impl Engine {
         }
     }
 
+    /// Says when the log was last written, for the first stamps without year or date. Without it the time of reading serves.
+    pub fn set_reference(&mut self, written: Millis) {
+        self.reference = Some(written);
+    }
+
     /// Takes in one line, and says what became of it.
     pub fn line(&mut self, line: &[u8], read_at: Millis, out: &mut Vec<Attempt>, mut trace: Option<&mut Trace>) {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.stats.lines += 1;
-        let unwrapped = match self.unwrapper.line(line, read_at) {
-            Piece::Whole(unwrapped) => unwrapped,
-            Piece::Held => {
-                if let Some(trace) = &mut trace {
-                    trace.fate = Fate::Part;
-                }
-                return;
-            }
-            Piece::Unreadable => {
-                if let Some(trace) = &mut trace {
-                    trace.fate = Fate::NotTheBrokers;
-                }
-                return;
-            }
-        };
-        self.turn += 1;
-        let key = unwrapped.stream.ident;
-        if !self.streams.contains_key(key) {
-            if self.streams.len() >= MAX_STREAMS
-                && let Some(oldest) = self.streams.iter().min_by_key(|(_, (turn, _))| *turn).map(|(key, _)| key.clone())
-            {
-                self.streams.remove(&oldest);
-            }
-            self.streams.insert(key.to_vec(), (0, Stream::new(self.options.time_format.clone())));
+        let reference = self.reference.unwrap_or(read_at);
+        let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near } = self;
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, near };
+        let mut crew = Crew { streams, turn, declared: &options.time_format };
+        match unwrapper.line(line, reference) {
+            Piece::Whole(unwrapped) => crew.line(unwrapped, line, read_at, &mut around, &mut trace),
+            Piece::Held => set(&mut trace, Fate::Part),
+            Piece::Foreign | Piece::Unreadable => set(&mut trace, Fate::NotTheBrokers),
         }
-        let Some((turn, stream)) = self.streams.get_mut(key) else { return };
-        *turn = self.turn;
-        let mut around = Surroundings {
-            grammar: &self.grammar,
-            settings: &self.options.settings,
-            zone: &self.options.zone,
-            out,
-            stats: &mut self.stats,
-        };
-        let line = Line { text: &unwrapped.text, raw: line, stamp: unwrapped.stamp, read_at };
-        stream.line(line, &mut around, &mut trace);
     }
 
     /// Time passed: records that waited for others are finished.
@@ -149,6 +131,15 @@ impl Engine {
 
     /// The log is at its end for good.
     pub fn finish(&mut self, out: &mut Vec<Attempt>) {
+        let read_at = self.reference.unwrap_or_default();
+        let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near } = self;
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, near };
+        let mut crew = Crew { streams, turn, declared: &options.time_format };
+        while let Some(piece) = unwrapper.flush(read_at) {
+            if let Piece::Whole(unwrapped) = piece {
+                crew.line(unwrapped, unwrapped.text, read_at, &mut around, &mut None);
+            }
+        }
         self.each(out, |stream, around| stream.finish(around));
     }
 
@@ -163,30 +154,77 @@ impl Engine {
     pub fn state(&self) -> EngineState {
         let mut streams: Vec<_> = self.streams.iter().map(|(key, (_, stream))| (key.clone(), stream.state())).collect();
         streams.sort_by(|one, two| one.0.cmp(&two.0));
-        EngineState { streams }
+        EngineState { wrappers: self.unwrapper.snapshot(), reference: self.reference, streams }
     }
 
     /// Goes on from what was kept.
     pub fn restore(&mut self, state: EngineState) {
+        self.unwrapper = Unwrapper::restore(self.options.zone.clone(), state.wrappers);
+        self.reference = state.reference;
         let declared = &self.options.time_format;
         self.streams = state.streams.into_iter().map(|(key, state)| (key, (0, Stream::restore(declared.clone(), state)))).collect();
     }
 
     fn each(&mut self, out: &mut Vec<Attempt>, mut work: impl FnMut(&mut Stream, &mut Surroundings<'_>)) {
-        let mut around = Surroundings {
-            grammar: &self.grammar,
-            settings: &self.options.settings,
-            zone: &self.options.zone,
-            out,
-            stats: &mut self.stats,
-        };
-        let mut keys: Vec<&Vec<u8>> = self.streams.keys().collect();
+        let Engine { grammar, options, streams, stats, reference: near, .. } = self;
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, near };
+        let mut keys: Vec<&Vec<u8>> = streams.keys().collect();
         keys.sort();
         let keys: Vec<Vec<u8>> = keys.into_iter().cloned().collect();
         for key in keys {
-            if let Some((_, stream)) = self.streams.get_mut(&key) {
+            if let Some((_, stream)) = streams.get_mut(&key) {
                 work(stream, &mut around);
             }
         }
+    }
+}
+
+/// The streams of a log, one for each process that writes it.
+struct Crew<'a> {
+    streams: &'a mut HashMap<Vec<u8>, (u64, Stream)>,
+    turn: &'a mut u64,
+    declared: &'a Option<TimeFormat>,
+}
+
+impl Crew<'_> {
+    fn line(
+        &mut self,
+        unwrapped: Unwrapped<'_>,
+        raw: &[u8],
+        read_at: Millis,
+        around: &mut Surroundings<'_>,
+        trace: &mut Option<&mut Trace>,
+    ) {
+        if let Some(trace) = trace {
+            trace.wrapper = unwrapped.kind.to_string();
+            trace.stream = unwrapped.stream.to_string();
+        }
+        // What rsyslog escaped stays escaped: a client can type its escapes, so undoing them is a guess.
+        let line = Line { text: unwrapped.raw.unwrap_or(unwrapped.text), raw, stamp: unwrapped.stamp, read_at };
+        if let Some(stream) = self.of(&unwrapped.stream) {
+            stream.line(line, around, trace);
+        }
+    }
+
+    fn of(&mut self, id: &StreamId<'_>) -> Option<&mut Stream> {
+        *self.turn += 1;
+        let key = [id.container, id.host, id.ident, id.pid].join(&0);
+        if !self.streams.contains_key(&key) {
+            if self.streams.len() >= MAX_STREAMS
+                && let Some(oldest) = self.streams.iter().min_by_key(|(_, (turn, _))| *turn).map(|(key, _)| key.clone())
+            {
+                self.streams.remove(&oldest);
+            }
+            self.streams.insert(key.clone(), (0, Stream::new(self.declared.clone())));
+        }
+        let (turn, stream) = self.streams.get_mut(&key)?;
+        *turn = *self.turn;
+        Some(stream)
+    }
+}
+
+fn set(trace: &mut Option<&mut Trace>, fate: Fate) {
+    if let Some(trace) = trace {
+        trace.fate = fate;
     }
 }

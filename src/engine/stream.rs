@@ -24,6 +24,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) zone: &'a TimeZone,
     pub(super) out: &'a mut Vec<Attempt>,
     pub(super) stats: &'a mut Stats,
+    /// A time near that of the next line of the log.
+    pub(super) near: &'a mut Option<Millis>,
 }
 
 /// A line out of its wrapper.
@@ -129,7 +131,7 @@ impl Stream {
 
     fn record(&mut self, line: Line<'_>, may_begin: bool, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let grammar = around.grammar;
-        let reference = self.last_ts.unwrap_or(line.read_at);
+        let reference = self.last_ts.or(*around.near).unwrap_or(line.read_at);
         let context = TimeContext { zone: around.zone, reference };
         let joiner = &self.joiner;
         let find = |message: &[u8]| grammar.find(message, |rule, captures| joiner.applies(grammar, rule, captures, message));
@@ -154,7 +156,10 @@ impl Stream {
             set(trace, |trace| trace.fate = Fate::Part);
             return;
         }
-        self.last_ts = Some(ts);
+        if parts.stamp.is_some() || line.stamp.is_some() {
+            self.last_ts = Some(ts);
+            *around.near = Some(ts);
+        }
         let Some((rule, captures)) = find(parts.message) else {
             set(trace, |trace| trace.nearest = nearest(grammar, parts.message));
             return;

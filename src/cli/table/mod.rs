@@ -39,3 +39,11 @@ pub fn write(out: &mut dyn Write, rows: &[Row], total: Option<u64>, format: Form
     }
     out.flush()
 }
+
+/// All rows, as standard output is to show them.
+pub fn render(rows: &[Row], format: Format, is_terminal: bool) -> String {
+    let mut out = Vec::new();
+    // Writing to memory cannot fail, and the JSON of a row has no keys but texts.
+    let _ = write(&mut out, rows, None, format, &Look::system(is_terminal));
+    String::from_utf8(out).unwrap_or_default()
+}

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::item::{Item, Number, Pad};
 use super::names::{MONTHS, WEEKDAYS, leading};
 use super::parse::literal;
+use super::shape::{exactly_two, fraction_length, group, zone_length};
 use super::{TimeContext, TimeFormat};
 
 /// No stamp is longer than this.
@@ -101,7 +102,7 @@ impl Draft {
                 self.year = true;
                 Item::Year
             }
-            1 | 2 if self.month && !self.day && !self.date => {
+            1 | 2 if (self.month || month_follows(rest, run)) && !self.day && !self.date => {
                 self.day = true;
                 // asctime, and with it syslog, pads with a blank; the one digit alone doesn't show which of the two it was.
                 if run == 1 && self.items.last_mut().is_some_and(drop_second_blank) {
@@ -261,41 +262,9 @@ impl Draft {
     }
 }
 
-/// The number of at most `most` digits at `from`, and its end.
-fn group(text: &[u8], from: usize, most: usize) -> Option<(i32, usize)> {
-    let run = text.get(from..)?.iter().take_while(|byte| byte.is_ascii_digit()).take(most + 1);
-    let digits: Vec<u8> = run.copied().collect();
-    (1..=most)
-        .contains(&digits.len())
-        .then(|| (digits.iter().fold(0, |sum, digit| sum * 10 + i32::from(digit - b'0')), from + digits.len()))
-}
-
-/// The end of the two digits at `from`.
-fn exactly_two(text: &[u8], from: usize) -> Option<usize> {
-    group(text, from, 2).map(|(_, end)| end).filter(|end| *end == from + 2)
-}
-
-/// Bytes of point or comma and digits at the start, 0 if there are none.
-fn fraction_length(text: &[u8]) -> usize {
-    match text {
-        [b'.' | b',', digits @ ..] => match digits.iter().take_while(|byte| byte.is_ascii_digit()).count() {
-            0 => 0,
-            count => count + 1,
-        },
-        _ => 0,
-    }
-}
-
-/// Bytes of `+0100`, `+01:00` or `+01` at the start, 0 if there is none.
-fn zone_length(text: &[u8]) -> usize {
-    let shape: Vec<u8> = text.iter().take(7).map(|byte| if byte.is_ascii_digit() { b'0' } else { *byte }).collect();
-    let ends = |length: usize| shape.get(length) != Some(&b'0');
-    match shape.get(1..).unwrap_or_default() {
-        [b'0', b'0', b':', b'0', b'0', ..] if ends(6) => 6,
-        [b'0', b'0', b'0', b'0', ..] if ends(5) => 5,
-        [b'0', b'0', ..] if ends(3) => 3,
-        _ => 0,
-    }
+/// `23 Nov`
+fn month_follows(rest: &[u8], run: usize) -> bool {
+    rest.get(run + 1..).and_then(|after| leading(&MONTHS, after)).is_some()
 }
 
 /// `Nov  3`: the second blank is the day's padding.

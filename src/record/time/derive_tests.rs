@@ -44,17 +44,14 @@ fn formats_are_derived_from_samples() {
         ("23-Nov-2026::16:03:08.000", "%d-%b-%Y::%H:%M:%S%.f", LOCAL),
         ("2026 Nov 23 16:03:08", "%Y %b %e %H:%M:%S%.f", LOCAL),
         ("Mon 23 Nov 2026 16:03:08 UTC", "%a %d %b %Y %H:%M:%S%.f %Z", UTC),
-        ("23 Nov 16:03:08", "", ""),
-        ("2026-11-23T16:03Z", "%Y-%m-%dT%H:%MZ", ""),
+        ("23 Nov 16:03:08", "%e %b %H:%M:%S%.f", LOCAL),
+        ("2026-11-23T16:03Z", "%Y-%m-%dT%H:%M%z", "2026-11-23T16:03:00Z"),
     ];
     for (sample, format, want) in cases {
         let Some(derived) = TimeFormat::derive(sample.as_bytes()) else {
             assert_eq!(format, "", "{sample} gives nothing");
             continue;
         };
-        if want.is_empty() {
-            continue;
-        }
         assert_eq!(derived.to_string(), format, "{sample}");
         let (stamp, rest) = derived.read(sample.as_bytes(), &context(&zone)).unwrap();
         assert_eq!(Timestamp::from_millisecond(stamp.millis).unwrap().to_string(), want, "{sample}");

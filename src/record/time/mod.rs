@@ -11,6 +11,7 @@ mod item;
 mod names;
 mod parse;
 mod resolve;
+mod shape;
 mod stamp;
 
 #[cfg(test)]

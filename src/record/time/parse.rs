@@ -159,7 +159,8 @@ pub(super) fn check(format: &str, items: &[Item]) -> Result<(), TimeFormatError>
     if has(&|item| matches!(item, Item::EpochSeconds | Item::EpochMillis | Item::Iso)) {
         return Ok(());
     }
-    if !number(Number::Hour) && !(number(Number::Hour12) && has(&|item| *item == Item::AmPm)) {
+    let half_day = number(Number::Hour12) && has(&|item| *item == Item::AmPm);
+    if !number(Number::Hour) && !half_day {
         return Err(TimeFormatError::NoTime { format: format.to_owned() });
     }
     let year = number(Number::Year) || has(&|item| *item == Item::Year);

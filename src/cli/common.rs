@@ -1,0 +1,138 @@
+//! What the commands share: options of logs, exit codes, printing.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::tz::TimeZone;
+
+use crate::conversation::Settings;
+use crate::engine::Options;
+use crate::grammar::{Library, LibraryError};
+use crate::record::time::TimeFormat;
+use crate::replay::ReplayError;
+
+/// Where the operator's grammars are, unless the configuration says otherwise.
+pub const GRAMMARS: &str = "/etc/turnaway/grammars";
+
+/// How a command failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// The work failed: a sample, an unreadable file, a daemon that does not answer.
+    Work = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+}
+
+/// A failed command: what to say, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong, where, and what to do.
+    pub message: String,
+    /// The exit code.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// Wrong usage or configuration.
+    pub fn usage(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), exit: Exit::Usage }
+    }
+
+    /// The work failed.
+    pub fn work(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), exit: Exit::Work }
+    }
+}
+
+impl From<LibraryError> for Failure {
+    fn from(error: LibraryError) -> Failure {
+        Failure::usage(error.to_string())
+    }
+}
+
+impl From<ReplayError> for Failure {
+    fn from(error: ReplayError) -> Failure {
+        let exit = if matches!(error, ReplayError::NoGrammar { .. }) { Exit::Usage } else { Exit::Work };
+        Failure { message: error.to_string(), exit }
+    }
+}
+
+/// Options of commands that read logs without a configuration.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// The zone of stamps that name none, for example Europe/Berlin; the system's if absent.
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// A listener that uses TLS (may be given several times): tells TLS from plaintext where the log names the port.
+    #[arg(long = "tls-port", value_name = "N")]
+    pub tls_ports: Vec<u16>,
+    /// The broker's time format as in strftime, where it is not recognised: '%d/%b/%Y:%H:%M:%S'.
+    #[arg(long, value_name = "FORMAT")]
+    pub time_format: Option<String>,
+    /// A directory of further grammars, instead of /etc/turnaway/grammars.
+    #[arg(long, value_name = "DIR")]
+    pub grammars: Option<PathBuf>,
+}
+
+/// The engine's options from the command line.
+///
+/// # Errors
+/// A zone or format that is none.
+pub fn options(args: &LogArgs) -> Result<Options, Failure> {
+    let zone = match &args.timezone {
+        None => TimeZone::system(),
+        Some(name) => zone(name)?,
+    };
+    let time_format = args.time_format.as_deref().map(time_format).transpose()?;
+    Ok(Options { settings: Settings { broker: String::new(), tls_ports: args.tls_ports.clone() }, zone, time_format })
+}
+
+/// A time zone by its name.
+///
+/// # Errors
+/// The system's zone database has no such name.
+pub fn zone(name: &str) -> Result<TimeZone, Failure> {
+    TimeZone::get(name)
+        .map_err(|_| Failure::usage(format!("there is no time zone \"{name}\"; use a name such as Europe/Berlin or UTC (package tzdata)")))
+}
+
+fn time_format(text: &str) -> Result<TimeFormat, Failure> {
+    TimeFormat::parse_format(text).map_err(|error| {
+        Failure::usage(format!("the time format \"{text}\" cannot be used: {error} (at character {})", error.position() + 1))
+    })
+}
+
+/// `[GRAMMAR=]PATH`. A file that exists is a path, whatever its name.
+pub fn split_log(text: &str) -> (Option<String>, PathBuf) {
+    match text.split_once('=') {
+        Some((grammar, path)) if !grammar.contains('/') && !path.is_empty() && !Path::new(text).exists() => {
+            (Some(grammar.to_owned()), PathBuf::from(path))
+        }
+        _ => (None, PathBuf::from(text)),
+    }
+}
+
+/// The grammars: built in, and those of the directory. That the default directory is absent is fine.
+///
+/// # Errors
+/// Faults of grammar files.
+pub fn library(directory: Option<&Path>) -> Result<Library, LibraryError> {
+    let default = Path::new(GRAMMARS);
+    Library::load(directory.or_else(|| default.is_dir().then_some(default)))
+}
+
+/// Prints to standard output; that nobody reads it any more is no failure.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::work(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

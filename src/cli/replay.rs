@@ -1,0 +1,136 @@
+//! `turnaway replay`: the final table of finished logs.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::common::{Failure, library, options};
+use super::table::{Format, render};
+use crate::clock::Clock;
+use crate::engine::Recognised;
+use crate::replay::{ReplaySource, Watcher, replay};
+use crate::store::Table;
+use crate::text::display;
+
+/// A shorter replay needs no progress bar.
+const LONG: u64 = 64 << 20;
+
+/// What `replay` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  turnaway replay /var/log/mosquitto/mosquitto.log
+  turnaway replay --timezone Europe/Berlin --tls-port 8883 mosquitto.log.2.gz mosquitto.log.1 mosquitto.log
+  journalctl -u mosquitto -o cat | turnaway replay --format csv -
+
+Files that are named together are one broker's log and are read in the order of their first stamps;
+each --log is a broker of its own.")]
+pub struct ReplayArgs {
+    /// Logs of one broker: plain, gzip or zstd; `-` is standard input.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// A log of a further broker, with its grammar's name before it.
+    #[arg(long = "log", value_name = "[GRAMMAR=]PATH")]
+    pub logs: Vec<String>,
+    /// The grammar of the PATHs, instead of recognising it.
+    #[arg(long, value_name = "NAME")]
+    pub grammar: Option<String>,
+    /// How to print the rows.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    #[command(flatten)]
+    common: super::common::LogArgs,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What could not be read or recognised.
+pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
+    let library = library(args.common.grammars.as_deref())?;
+    let options = options(&args.common)?;
+    let mut sources: Vec<ReplaySource> = Vec::new();
+    for log in &args.logs {
+        let (grammar, path) = super::common::split_log(log);
+        sources.push(ReplaySource { grammar, paths: vec![path], options: options.clone() });
+    }
+    if !args.paths.is_empty() {
+        sources.push(ReplaySource { grammar: args.grammar.clone(), paths: args.paths.clone(), options });
+    }
+    if sources.is_empty() {
+        return Err(Failure::usage(
+            "no log to replay: name one (`turnaway replay /var/log/mosquitto/mosquitto.log`), or - for standard input",
+        ));
+    }
+    if args.grammar.is_some() && args.paths.is_empty() {
+        return Err(Failure::usage("--grammar belongs to the PATHs; a --log names its grammar itself: --log mosquitto=FILE"));
+    }
+    name_apart(&mut sources, &library)?;
+    let mut table = Table::default();
+    let mut progress = Progress::default();
+    for source in &sources {
+        replay(&library, source, clock.now(), &mut table, &mut progress).map_err(|error| {
+            progress.done();
+            Failure::from(error)
+        })?;
+    }
+    progress.done();
+    let text = render(&table.into_rows(), args.format, std::io::stdout().is_terminal());
+    super::common::print(&text)
+}
+
+/// Two logs of one product are two brokers: the file's name tells them apart.
+fn name_apart(sources: &mut [ReplaySource], library: &crate::grammar::Library) -> Result<(), Failure> {
+    for index in 0..sources.len() {
+        if let Some(name) = &sources[index].grammar {
+            crate::replay::named(library, name)?;
+            let twin = sources.iter().enumerate().any(|(other, source)| other != index && source.grammar.as_ref() == Some(name));
+            sources[index].options.settings.broker =
+                if twin { format!("{name}:{}", sources[index].paths[0].display()) } else { name.clone() };
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    fn done(&mut self) {
+        if let Some(bar) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Watcher for Progress {
+    fn recognised(&mut self, path: &Path, found: &Recognised) {
+        self.done();
+        let path = path.display().to_string();
+        let sure = if found.telling > 0 { "" } else { " (not sure: no line that only it writes)" };
+        let _ = writeln!(
+            std::io::stderr(),
+            "{}: {}, {} of the first {} lines known{sure}",
+            display(&path),
+            found.grammar.title,
+            found.known,
+            found.of
+        );
+    }
+
+    fn progress(&mut self, path: &Path, done: u64, total: Option<u64>) {
+        let Some(total) = total.filter(|total| *total >= LONG && std::io::stderr().is_terminal()) else { return };
+        let bar = self.0.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}");
+            let bar = ProgressBar::new(total);
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        if bar.length() != Some(total) || bar.message().is_empty() {
+            bar.set_length(total);
+            bar.set_message(display(&path.display().to_string()).into_owned());
+        }
+        bar.set_position(done);
+    }
+}

@@ -1,0 +1,200 @@
+//! The loop: read, join, commit, wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::source::{Source, SourceConfig};
+use super::status::{Shared, of};
+use crate::clock::Clock;
+use crate::engine::Stats;
+use crate::grammar::Library;
+use crate::metrics::Metrics;
+use crate::model::{Attempt, Millis};
+use crate::source::{Bell, Doorbell, SourceError};
+use crate::store::{Batch, Store, StoreError};
+
+/// Bytes read from one source before what came of them is committed: bounds the memory of a flood.
+const BUDGET: usize = 4 << 20;
+/// How often what is too old is removed.
+const EXPIRE_EVERY: Millis = 60_000;
+/// While a record waits for the one that follows it, time is looked at this often.
+const BREATH: Duration = Duration::from_millis(500);
+/// How long to wait before a commit that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Why reading stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// A source cannot be opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The store is broken; trying again would not help.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Everything that reading needs.
+pub struct Ingest {
+    sources: Vec<Source>,
+    library: Arc<Library>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    shared: Arc<Shared>,
+    doorbell: Doorbell,
+    stop: Arc<AtomicBool>,
+    clear_on_success: bool,
+    batch: Batch,
+    counted: Stats,
+    expired: Millis,
+}
+
+impl std::fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ingest").field("sources", &self.sources.len()).finish_non_exhaustive()
+    }
+}
+
+impl Ingest {
+    /// Opens the sources where the store says that they were left.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a source cannot be opened.
+    pub fn open(
+        sources: Vec<SourceConfig>,
+        clear_on_success: bool,
+        library: Arc<Library>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        shared: Arc<Shared>,
+    ) -> Result<Ingest, IngestError> {
+        let loaded = store.load()?;
+        let doorbell = Doorbell::new();
+        let bell = doorbell.bell();
+        let open = |config| Source::open(config, &library, &loaded.positions, &loaded.conversations, &bell);
+        let sources = sources.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        Ok(Ingest {
+            sources,
+            library,
+            store,
+            clock,
+            metrics,
+            shared,
+            doorbell,
+            stop,
+            clear_on_success,
+            batch: Batch::default(),
+            counted: Stats::default(),
+            expired: 0,
+        })
+    }
+
+    /// To stop it from another thread: set the flag, then ring.
+    pub fn stopper(&self) -> (Arc<AtomicBool>, Bell) {
+        (Arc::clone(&self.stop), self.doorbell.bell())
+    }
+
+    /// Reads until it is told to stop.
+    ///
+    /// # Errors
+    /// The store is broken. What was read since the last commit is read again after a restart.
+    pub fn run(mut self) -> Result<(), IngestError> {
+        while !self.stop.load(Ordering::Acquire) {
+            let more = self.pass()?;
+            if more {
+                continue;
+            }
+            self.shared.set_missing(None);
+            let (dirs, files): (Vec<_>, Vec<_>) =
+                self.sources.iter().map(|source| (source.follower.watch_dirs(), source.follower.watch_files())).unzip();
+            self.doorbell.watch(&dirs.concat(), &files.concat());
+            let waiting = self.sources.iter().any(Source::is_waiting);
+            let patience = self.doorbell.patience();
+            let ring = self.doorbell.wait(if waiting { patience.min(BREATH) } else { patience });
+            if ring.names {
+                self.sources.iter_mut().for_each(|source| source.follower.rediscover());
+            }
+        }
+        Ok(())
+    }
+
+    /// One pass over all sources, and the commit of what it gave. True: there is more to read at once.
+    ///
+    /// # Errors
+    /// The store is broken.
+    pub fn pass(&mut self) -> Result<bool, IngestError> {
+        let now = self.clock.now();
+        let mut more = false;
+        let mut read = 0;
+        let (batch, metrics, clear) = (&mut self.batch, &self.metrics, self.clear_on_success);
+        for source in &mut self.sources {
+            let progress = source.poll(&self.library, now, BUDGET, &mut |attempt, reread| {
+                match &attempt {
+                    Attempt::Refused(row) => metrics.refused(row.reason_code),
+                    Attempt::Accepted(..) => metrics.accepted(),
+                }
+                batch.push(attempt, clear, reread);
+            });
+            more |= progress.more;
+            read += progress.bytes;
+        }
+        for source in &mut self.sources {
+            source.save(&mut self.batch);
+        }
+        self.commit(now)?;
+        if read > 0 || !more {
+            self.count();
+            self.shared.set_sources(of(&self.sources));
+        }
+        if now - self.expired >= EXPIRE_EVERY || now < self.expired {
+            self.expired = now;
+            if let Err(error) = self.store.expire(now) {
+                tracing::warn!(%error, "cannot remove old rows; trying again later");
+            }
+        }
+        Ok(more)
+    }
+
+    /// Writes the batch. While the store cannot take it (a full disk), reading waits: nothing is dropped.
+    fn commit(&mut self, now: Millis) -> Result<(), IngestError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let mut told = false;
+        loop {
+            match self.store.commit(&self.batch, now) {
+                Ok(_) => {
+                    self.metrics.committed();
+                    self.batch.clear();
+                    return Ok(());
+                }
+                Err(error) if error.retry() => {
+                    self.metrics.commit_failed();
+                    if !told {
+                        tracing::error!(%error, "cannot write; reading waits and the write is tried again every second");
+                        told = true;
+                    }
+                    self.doorbell.wait(AGAIN);
+                    if self.stop.load(Ordering::Acquire) {
+                        return Ok(());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn count(&mut self) {
+        let mut sum = Stats::default();
+        for log in self.sources.iter().flat_map(|source| source.logs.values()) {
+            sum.lines += log.stats().lines;
+            sum.matched += log.stats().matched;
+        }
+        self.metrics.lines(sum.lines.saturating_sub(self.counted.lines));
+        self.metrics.matched(sum.matched.saturating_sub(self.counted.matched));
+        self.counted = sum;
+    }
+}

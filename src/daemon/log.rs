@@ -1,0 +1,132 @@
+//! One log of a source: bytes in, attempts out.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::source::SourceConfig;
+use crate::engine::{Engine, EngineState, Stats, recognise};
+use crate::grammar::Library;
+use crate::model::{Attempt, Millis};
+
+/// A log that no grammar fits is kept back up to this size, so that nothing of it is lost once one does.
+const UNKNOWN: usize = 256 * 1024;
+/// So many lines of a product suffice when one of them is written by it alone; otherwise this many more are awaited.
+const ENOUGH: usize = 3;
+
+/// The state of one log.
+#[derive(Debug, Default)]
+pub(super) struct LogWork {
+    engine: Option<Engine>,
+    /// What was read before the log was recognised.
+    unknown: Vec<u8>,
+    /// Lines may come that were read before.
+    pub(super) reread: bool,
+    /// Something changed since the last commit.
+    pub(super) dirty: bool,
+    /// Why no grammar is at work.
+    pub(super) error: Option<String>,
+}
+
+/// What is stored of a log's conversations.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    grammar: String,
+    state: EngineState,
+}
+
+impl LogWork {
+    /// Goes on from what the store kept, if it was made by a grammar that is still there.
+    pub(super) fn restored(config: &SourceConfig, library: &Library, stored: &[u8]) -> LogWork {
+        let mut work = LogWork::default();
+        match serde_json::from_slice::<Stored>(stored) {
+            Ok(stored) => {
+                let grammar =
+                    config.grammar.as_ref().filter(|grammar| grammar.name == stored.grammar).or_else(|| library.get(&stored.grammar));
+                if let Some(grammar) = grammar.filter(|found| config.grammar.as_ref().is_none_or(|named| named.name == found.name)) {
+                    let mut engine = Engine::new(Arc::clone(grammar), config.options.clone());
+                    engine.restore(stored.state);
+                    work.engine = Some(engine);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(source = config.options.settings.broker, %error, "stored conversations cannot be read; they begin anew")
+            }
+        }
+        work
+    }
+
+    pub(super) fn lines(&mut self, config: &SourceConfig, library: &Library, bytes: &[u8], now: Millis, out: &mut Vec<Attempt>) {
+        self.dirty = true;
+        if self.engine.is_none()
+            && let Some(grammar) = &config.grammar
+        {
+            self.engine = Some(Engine::new(Arc::clone(grammar), config.options.clone()));
+        }
+        match &mut self.engine {
+            Some(engine) => engine.feed(bytes, now, out),
+            None => self.find_out(config, library, bytes, now, out),
+        }
+    }
+
+    fn find_out(&mut self, config: &SourceConfig, library: &Library, bytes: &[u8], now: Millis, out: &mut Vec<Attempt>) {
+        self.unknown.extend_from_slice(bytes);
+        let found = recognise(library, &config.options, &self.unknown);
+        if let Some(found) = found.filter(|found| found.telling > 0 || found.known >= ENOUGH) {
+            tracing::info!(source = config.options.settings.broker, grammar = found.grammar.name, "recognised the log");
+            let mut engine = Engine::new(found.grammar, config.options.clone());
+            engine.feed(&std::mem::take(&mut self.unknown), now, out);
+            self.engine = Some(engine);
+            self.error = None;
+        } else if self.unknown.len() > UNKNOWN {
+            self.error = Some("no grammar fits this log; name one in the source's `grammar`, or see `turnaway explain`".to_owned());
+            self.unknown.clear();
+        }
+    }
+
+    /// Lines were lost.
+    pub(super) fn gap(&mut self) {
+        self.dirty = true;
+        if let Some(engine) = &mut self.engine {
+            engine.gap();
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Millis, out: &mut Vec<Attempt>) {
+        if let Some(engine) = self.engine.as_mut().filter(|engine| engine.is_waiting()) {
+            engine.tick(now, out);
+            self.dirty |= !engine.is_waiting();
+        }
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<Attempt>) {
+        if let Some(engine) = &mut self.engine {
+            engine.finish(out);
+            self.dirty = true;
+        }
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.engine.as_ref().is_some_and(Engine::is_waiting)
+    }
+
+    /// Whether lines were read that no engine has taken: they must be read again after a restart.
+    pub(super) fn keeps_back(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.engine.as_ref().map(Engine::stats).unwrap_or_default()
+    }
+
+    /// The grammar's name and title.
+    pub(super) fn grammar(&self) -> Option<(String, String)> {
+        self.engine.as_ref().map(|engine| (engine.grammar().name.clone(), engine.grammar().title.clone()))
+    }
+
+    /// What to store.
+    pub(super) fn state(&self) -> Option<Vec<u8>> {
+        let engine = self.engine.as_ref()?;
+        serde_json::to_vec(&Stored { grammar: engine.grammar().name.clone(), state: engine.state() }).ok()
+    }
+}

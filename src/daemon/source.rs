@@ -1,0 +1,174 @@
+//! All logs of one source.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::log::LogWork;
+use crate::engine::Options;
+use crate::grammar::{Grammar, Library};
+use crate::model::{Attempt, Millis};
+use crate::source::{Bell, Follower, Position, Progress, Sink, SourceError, SourceSpec, Stream, is_fifo};
+use crate::store::{Batch, LogState};
+
+/// One source, checked.
+#[derive(Debug, Clone)]
+pub struct SourceConfig {
+    /// Name, paths, where to begin.
+    pub spec: SourceSpec,
+    /// Its grammar; none: recognise it.
+    pub grammar: Option<Arc<Grammar>>,
+    /// Name, TLS ports, zone, time format.
+    pub options: Options,
+}
+
+/// A source at work.
+pub(super) struct Source {
+    pub(super) config: SourceConfig,
+    pub(super) follower: Follower,
+    pub(super) streams: Vec<Stream>,
+    pub(super) logs: BTreeMap<PathBuf, LogWork>,
+    /// The positions as they were stored last, by log.
+    stored: BTreeMap<String, Vec<u8>>,
+}
+
+impl Source {
+    /// Opens a source where the store says that it was left.
+    ///
+    /// # Errors
+    /// Standard input or a FIFO cannot be read.
+    pub(super) fn open(
+        config: SourceConfig,
+        library: &Library,
+        positions: &[LogState],
+        conversations: &[LogState],
+        bell: &Bell,
+    ) -> Result<Source, SourceError> {
+        let name = config.spec.name.clone();
+        let mine = |state: &&LogState| state.source == name;
+        let mut stored = Vec::new();
+        for state in positions.iter().filter(mine) {
+            match serde_json::from_slice::<Vec<Position>>(&state.state) {
+                Ok(found) => stored.extend(found),
+                Err(error) => {
+                    tracing::warn!(source = name, log = state.log, %error, "a stored position cannot be read; the log is looked at anew")
+                }
+            }
+        }
+        let restored = conversations.iter().filter(mine);
+        let logs = restored.map(|state| (PathBuf::from(&state.log), LogWork::restored(&config, library, &state.state))).collect();
+        let mut streams = Vec::new();
+        let mut files = config.spec.clone();
+        files.paths.retain(|path| !(path == "-" || is_fifo(Path::new(path))));
+        for path in config.spec.paths.iter().filter(|path| !files.paths.contains(path)) {
+            let max_line = config.spec.max_line;
+            streams.push(if path == "-" {
+                Stream::stdin(max_line, bell.clone())?
+            } else {
+                Stream::fifo(Path::new(path), max_line, bell.clone())?
+            });
+        }
+        let stored_now = positions.iter().filter(mine).map(|state| (state.log.clone(), state.state.clone())).collect();
+        Ok(Source { follower: Follower::new(files, stored), config, streams, logs, stored: stored_now })
+    }
+
+    /// One pass over all logs.
+    pub(super) fn poll(&mut self, library: &Library, now: Millis, budget: usize, each: &mut dyn FnMut(Attempt, bool)) -> Progress {
+        let mut out = Vec::new();
+        let mut sink = Into { config: &self.config, library, logs: &mut self.logs, now, out: &mut out, each };
+        let mut progress = self.follower.poll(now, budget, &mut sink);
+        for stream in &mut self.streams {
+            let streamed = stream.poll(now, budget, &mut sink);
+            progress.more |= streamed.more;
+            progress.bytes += streamed.bytes;
+        }
+        let ended = !self.streams.is_empty() && self.streams.iter().all(Stream::ended);
+        for (path, log) in &mut self.logs {
+            if ended && self.streams.iter().any(|stream| stream.status().path == *path) {
+                log.finish(&mut out);
+            }
+            log.tick(now, &mut out);
+            out.drain(..).for_each(|attempt| each(attempt, log.reread));
+            if !progress.more {
+                // Everything that may have been read before has been read again.
+                log.reread = false;
+            }
+        }
+        if ended {
+            self.streams.clear();
+        }
+        progress
+    }
+
+    /// Whether a log waits for the rest of a record, so that time alone can finish it.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.logs.values().any(LogWork::is_waiting)
+    }
+
+    /// Adds to the batch how far the logs were read and what is open in them, as far as that changed.
+    pub(super) fn save(&mut self, batch: &mut Batch) {
+        let source = &self.config.spec.name;
+        let mut by_log: BTreeMap<String, Vec<Position>> = BTreeMap::new();
+        for position in self.follower.positions() {
+            by_log.entry(position.log.display().to_string()).or_default().push(position);
+        }
+        by_log.retain(|log, _| self.logs.get(Path::new(log)).is_none_or(|work| !work.keeps_back()));
+        for log in self.stored.keys().filter(|log| !by_log.contains_key(*log)) {
+            if self.logs.get(Path::new(log)).is_none_or(|work| !work.keeps_back()) {
+                batch.forgotten.push((source.clone(), log.clone()));
+                self.logs.remove(Path::new(log));
+            }
+        }
+        self.stored.retain(|log, _| !batch.forgotten.iter().any(|(_, forgotten)| forgotten == log));
+        for (log, positions) in by_log {
+            let Ok(state) = serde_json::to_vec(&positions) else { continue };
+            if self.stored.get(&log) != Some(&state) {
+                batch.positions.push(LogState { source: source.clone(), log: log.clone(), state: state.clone() });
+                self.stored.insert(log, state);
+            }
+        }
+        for (path, work) in self.logs.iter_mut().filter(|(_, work)| work.dirty && !work.keeps_back()) {
+            if let Some(state) = work.state() {
+                batch.conversations.push(LogState { source: source.clone(), log: path.display().to_string(), state });
+            }
+            work.dirty = false;
+        }
+    }
+}
+
+/// Where the follower's lines go.
+struct Into<'a> {
+    config: &'a SourceConfig,
+    library: &'a Library,
+    logs: &'a mut BTreeMap<PathBuf, LogWork>,
+    now: Millis,
+    out: &'a mut Vec<Attempt>,
+    each: &'a mut dyn FnMut(Attempt, bool),
+}
+
+impl Into<'_> {
+    fn log(&mut self, path: &Path) -> &mut LogWork {
+        self.logs.entry(path.to_owned()).or_default()
+    }
+}
+
+impl Sink for Into<'_> {
+    fn lines(&mut self, log: &Path, bytes: &[u8]) {
+        let work = self.logs.entry(log.to_owned()).or_default();
+        work.lines(self.config, self.library, bytes, self.now, self.out);
+        let reread = work.reread;
+        self.out.drain(..).for_each(|attempt| (self.each)(attempt, reread));
+    }
+
+    fn gap(&mut self, log: &Path, why: &str) {
+        tracing::warn!(source = self.config.spec.name, log = %log.display(), why, "lines of the log were lost");
+        self.log(log).gap();
+    }
+
+    fn reread(&mut self, log: &Path) {
+        tracing::warn!(source = self.config.spec.name, log = %log.display(), "the log is read from its beginning again");
+        let work = self.log(log);
+        work.gap();
+        work.reread = true;
+    }
+}

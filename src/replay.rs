@@ -1,0 +1,187 @@
+//! Finished logs to a final table, with the engine that the daemon uses.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::engine::{Engine, Options, Recognised, Stats, recognise};
+use crate::grammar::{Grammar, Library};
+use crate::model::{Attempt, Millis};
+use crate::source::{DEFAULT_MAX_LINE, Finished, SourceError};
+use crate::store::Table;
+
+/// How much of a log is looked at to recognise it.
+const HEAD: usize = 256 * 1024;
+
+/// One source of a replay: files of one broker, which are read in the order of their first stamps.
+#[derive(Debug, Clone)]
+pub struct ReplaySource {
+    /// The name of a grammar; none: recognise it.
+    pub grammar: Option<String>,
+    /// The files; `-` is standard input.
+    pub paths: Vec<PathBuf>,
+    /// Zone, TLS ports, time format. The name in it may be empty: then it is that of the grammar.
+    pub options: Options,
+}
+
+/// Why a replay failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A file could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// No grammar fits.
+    #[error("no grammar fits {}: none of its first {lines} lines is one that the known products write ({known}); name the grammar with --grammar, or see `turnaway explain`", path.display())]
+    Unknown {
+        /// The log.
+        path: PathBuf,
+        /// How many lines were looked at.
+        lines: usize,
+        /// The known grammars.
+        known: String,
+    },
+    /// There is no such grammar.
+    #[error("there is no grammar \"{name}\"; there are: {known}")]
+    NoGrammar {
+        /// The name.
+        name: String,
+        /// The known grammars.
+        known: String,
+    },
+}
+
+/// What a replay reports while it runs.
+pub trait Watcher {
+    /// A log was recognised.
+    fn recognised(&mut self, path: &Path, found: &Recognised);
+    /// Bytes of the file, as it is stored, that were read; and its size, where it has one.
+    fn progress(&mut self, path: &Path, done: u64, total: Option<u64>);
+}
+
+/// Reads a source to its end.
+///
+/// # Errors
+/// A file that cannot be read, an unknown grammar, a log that no grammar fits.
+pub fn replay(
+    library: &Library,
+    source: &ReplaySource,
+    now: Millis,
+    table: &mut Table,
+    watcher: &mut dyn Watcher,
+) -> Result<Stats, ReplayError> {
+    let named = source.grammar.as_deref().map(|name| named(library, name)).transpose()?;
+    let mut files = Vec::new();
+    for path in &source.paths {
+        files.push(Head::read(path)?);
+    }
+    if files.len() > 1 {
+        // Rotated logs are named in any order; their first stamps say which came first.
+        let grammar = match &named {
+            Some(grammar) => Some(Arc::clone(grammar)),
+            None => files.iter().find_map(|file| recognise(library, &source.options, &file.head)).map(|found| found.grammar),
+        };
+        if let Some(grammar) = grammar {
+            files.sort_by_key(|file| file.first_stamp(&grammar, &source.options));
+        }
+    }
+    let mut engine: Option<Engine> = None;
+    let mut out = Vec::new();
+    for mut file in files {
+        let engine = match &mut engine {
+            Some(engine) => engine,
+            none => {
+                let grammar = match &named {
+                    Some(grammar) => Arc::clone(grammar),
+                    None => {
+                        let found = recognise(library, &source.options, &file.head).ok_or_else(|| unknown(library, &file))?;
+                        watcher.recognised(&file.path, &found);
+                        found.grammar
+                    }
+                };
+                let mut options = source.options.clone();
+                if options.settings.broker.is_empty() {
+                    options.settings.broker.clone_from(&grammar.name);
+                }
+                none.insert(Engine::new(grammar, options))
+            }
+        };
+        if let Some(written) = file.written {
+            engine.set_reference(written);
+        }
+        file.each(&mut |bytes, done, total, path| {
+            engine.feed(bytes, now, &mut out);
+            fill(table, &mut out);
+            watcher.progress(path, done, total);
+        })?;
+    }
+    let Some(mut engine) = engine else { return Ok(Stats::default()) };
+    engine.finish(&mut out);
+    fill(table, &mut out);
+    Ok(engine.stats())
+}
+
+fn fill(table: &mut Table, out: &mut Vec<Attempt>) {
+    for attempt in out.drain(..) {
+        table.push(attempt, true);
+    }
+}
+
+/// The grammar of this name, or an error that names those there are.
+///
+/// # Errors
+/// There is no such grammar.
+pub fn named(library: &Library, name: &str) -> Result<Arc<Grammar>, ReplayError> {
+    library.get(name).cloned().ok_or_else(|| ReplayError::NoGrammar { name: name.to_owned(), known: names(library) })
+}
+
+fn names(library: &Library) -> String {
+    library.all().map(|(grammar, _)| grammar.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn unknown(library: &Library, file: &Head) -> ReplayError {
+    let lines = memchr::memchr_iter(b'\n', &file.head).count().min(400);
+    ReplayError::Unknown { path: file.path.clone(), lines, known: names(library) }
+}
+
+/// A log whose beginning was read to recognise it.
+struct Head {
+    path: PathBuf,
+    file: Finished,
+    head: Vec<u8>,
+    written: Option<Millis>,
+}
+
+impl Head {
+    fn read(path: &Path) -> Result<Head, SourceError> {
+        let mut file = Finished::open(path, DEFAULT_MAX_LINE)?;
+        let mut head = Vec::new();
+        while head.len() < HEAD && file.read(&mut |bytes| head.extend_from_slice(bytes))? {}
+        let written = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        let written = written.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(Head { path: path.to_owned(), file, head, written: written.and_then(|since| Millis::try_from(since.as_millis()).ok()) })
+    }
+
+    fn each(&mut self, work: &mut dyn FnMut(&[u8], u64, Option<u64>, &Path)) -> Result<(), SourceError> {
+        let total = self.file.total();
+        work(&std::mem::take(&mut self.head), self.file.done(), total, &self.path);
+        loop {
+            let done = self.file.done();
+            let path = &self.path;
+            if !self.file.read(&mut |bytes| work(bytes, done, total, path))? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The time of its first record; a log without stamps comes last, in the order in which it was named.
+    fn first_stamp(&self, grammar: &Arc<Grammar>, options: &Options) -> Millis {
+        let mut engine = Engine::new(Arc::clone(grammar), options.clone());
+        engine.set_reference(self.written.unwrap_or_default());
+        let lines = self.head.split(|byte| *byte == b'\n').take(400);
+        let stamps = lines.filter_map(|line| {
+            let mut trace = crate::engine::Trace::default();
+            engine.line(line, Millis::MAX, &mut Vec::new(), Some(&mut trace));
+            trace.ts.filter(|(ts, inferred)| !inferred || *ts != Millis::MAX).map(|(ts, _)| ts)
+        });
+        stamps.min().unwrap_or(Millis::MAX)
+    }
+}

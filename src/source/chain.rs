@@ -1,0 +1,206 @@
+//! The rotated files of a log, in the order in which they were written.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::names::{Rotated, rotated, unpacked};
+use super::part::head_of;
+use super::position::{FileId, Mark, modified};
+
+/// A directory that changes while it is read is read again, but not for ever.
+const LISTINGS: usize = 4;
+
+/// A file that may be a rotated one of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) path: PathBuf,
+    pub(crate) id: FileId,
+    pub(crate) size: u64,
+    pub(crate) modified: i64,
+    pub(crate) rotated: Rotated,
+}
+
+/// The rotated files beside a live path (and beside the file that a symbolic link leads to), the oldest first.
+///
+/// # Errors
+/// When a directory cannot be read; one that does not exist is empty.
+pub(crate) fn list(live: &Path, target: Option<&Path>) -> io::Result<Vec<Candidate>> {
+    let mut before = list_once(live, target)?;
+    // Rotation renames many files, one after the other: only two equal listings show a state that existed.
+    for _ in 1..LISTINGS {
+        let again = list_once(live, target)?;
+        let same = before.len() == again.len() && before.iter().zip(&again).all(|(a, b)| a.path == b.path && a.id == b.id);
+        before = again;
+        if same {
+            break;
+        }
+    }
+    without_doubles(&mut before);
+    order(&mut before);
+    Ok(before)
+}
+
+fn list_once(live: &Path, target: Option<&Path>) -> io::Result<Vec<Candidate>> {
+    let mut found = Vec::new();
+    add(live, &mut found)?;
+    if let Some(target) = target {
+        add(target, &mut found)?;
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found.dedup_by(|a, b| a.path == b.path);
+    Ok(found)
+}
+
+fn add(live: &Path, found: &mut Vec<Candidate>) -> io::Result<()> {
+    let Some(name) = live.file_name() else { return Ok(()) };
+    let folder = live.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let Some(rotated) = rotated(name.as_bytes(), entry.file_name().as_bytes()) else { continue };
+        // What vanishes in between, or is a link, a directory, a FIFO, is none of ours.
+        if let Ok(meta) = entry.metadata()
+            && meta.is_file()
+        {
+            let (id, size, modified) = (FileId::of(&meta), meta.len(), modified(&meta));
+            found.push(Candidate { path: entry.path(), id, size, modified, rotated });
+        }
+    }
+    Ok(())
+}
+
+/// While a file is being compressed both forms exist: the compressed one may be incomplete.
+fn without_doubles(list: &mut Vec<Candidate>) {
+    let plain: Vec<PathBuf> = list.iter().filter(|one| !one.rotated.packed).map(|one| one.path.clone()).collect();
+    let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
+    list.retain(|one| !one.rotated.packed || !plain.iter().any(|path| unpacked(&bytes(&one.path)).0 == bytes(path)));
+    let mut seen = Vec::new();
+    list.retain(|one| {
+        let fresh = !seen.contains(&one.id);
+        seen.push(one.id);
+        fresh
+    });
+}
+
+/// Sorts the oldest first. Counts run backwards with most programs (`.1` is the youngest) and forwards with some: the times
+/// of change decide which, by majority, because a single one may mislead (a line that came late). Dates sort as they are.
+fn order(list: &mut [Candidate]) {
+    let dated = list.iter().filter(|one| one.rotated.dated).count();
+    if dated == list.len() {
+        list.sort_by(|a, b| by_numbers(a, b).then(a.modified.cmp(&b.modified)));
+    } else if dated == 0 {
+        list.sort_by(by_numbers);
+        let (mut backwards, mut forwards) = (0, 0);
+        for pair in list.windows(2) {
+            match pair[0].modified.cmp(&pair[1].modified) {
+                Ordering::Less => forwards += 1,
+                Ordering::Greater => backwards += 1,
+                Ordering::Equal => {}
+            }
+        }
+        if forwards <= backwards {
+            list.reverse();
+        }
+    } else {
+        list.sort_by(|a, b| a.modified.cmp(&b.modified).then_with(|| by_numbers(b, a)));
+    }
+}
+
+fn by_numbers(a: &Candidate, b: &Candidate) -> Ordering {
+    a.rotated.numbers.cmp(&b.rotated.numbers)
+}
+
+/// The rotated files whose lines are accounted for, one way or another.
+#[derive(Debug, Default)]
+pub(crate) struct Known(Vec<(FileId, Mark)>);
+
+impl Known {
+    /// Whether a file is one of these, or came from one of them by compression. A reused inode does not deceive it.
+    pub(crate) fn is(&self, candidate: &Candidate, head: &[u8], list: &[Candidate]) -> bool {
+        self.0.iter().any(|(id, mark)| {
+            let same = *id == candidate.id && (mark.len == 0 || mark.begins(head));
+            // A packed file has another identity than the file it came from, which is gone then.
+            let packed = candidate.rotated.packed && mark.begins(head) && !list.iter().any(|one| one.id == *id);
+            same || packed
+        })
+    }
+
+    /// Adds one.
+    pub(crate) fn add(&mut self, id: FileId, head: &[u8]) {
+        self.0.retain(|(known, _)| *known != id);
+        self.0.push((id, Mark::of(head)));
+    }
+
+    /// Remembers these and forgets what no longer exists.
+    pub(crate) fn keep(&mut self, list: &[Candidate], settled: impl Fn(&Candidate) -> bool) {
+        self.0.retain(|(id, _)| list.iter().any(|one| one.id == *id));
+        for candidate in list.iter().filter(|one| settled(one)) {
+            let head = head_of(&candidate.path, candidate.rotated.packed).unwrap_or_default();
+            self.add(candidate.id, &head);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ordered(files: &[(&str, i64)]) -> Vec<String> {
+        let candidate = |(n, (name, modified)): (usize, &(&str, i64))| Candidate {
+            path: PathBuf::from(name),
+            id: FileId { device: 1, inode: n as u64 },
+            size: 1,
+            modified: *modified,
+            rotated: rotated(b"x.log", name.as_bytes()).unwrap(),
+        };
+        let mut list: Vec<Candidate> = files.iter().enumerate().map(candidate).collect();
+        without_doubles(&mut list);
+        order(&mut list);
+        list.iter().map(|one| one.path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn rotated_files_are_put_in_the_order_of_writing() {
+        let cases: &[(&[(&str, i64)], &str)] = &[
+            (&[], ""),
+            (&[("x.log.1", 3), ("x.log.2", 2), ("x.log.10", 1)], "x.log.10 x.log.2 x.log.1"),
+            (&[("x.log.1", 1), ("x.log.2", 2), ("x.log.10", 3)], "x.log.1 x.log.2 x.log.10"),
+            // Equal times: `.1` is the youngest. One late line does not turn the order.
+            (&[("x.log.1", 1), ("x.log.2", 1)], "x.log.2 x.log.1"),
+            (&[("x.log.1", 4), ("x.log.2", 9), ("x.log.3", 2), ("x.log.4", 1)], "x.log.4 x.log.3 x.log.2 x.log.1"),
+            (&[("x.log-20260102", 1), ("x.log-20260101", 2)], "x.log-20260101 x.log-20260102"),
+            (&[("x.log.2026-01-01.2", 1), ("x.log.2026-01-01.10", 2)], "x.log.2026-01-01.2 x.log.2026-01-01.10"),
+            (&[("x.log.1", 5), ("x.log-20260101", 2)], "x.log-20260101 x.log.1"),
+            // Both forms of one file.
+            (&[("x.log.1", 3), ("x.log.1.gz", 3), ("x.log.2.gz", 1)], "x.log.2.gz x.log.1"),
+        ];
+        for (files, expected) in cases {
+            assert_eq!(ordered(files).join(" "), *expected);
+        }
+    }
+
+    #[test]
+    fn a_reused_inode_is_not_known() {
+        let mut known = Known::default();
+        let id = FileId { device: 1, inode: 7 };
+        known.add(id, b"old content\n");
+        let file = |name: &str, inode| Candidate {
+            path: PathBuf::from(name),
+            id: FileId { device: 1, inode },
+            size: 1,
+            modified: 0,
+            rotated: rotated(b"x.log", name.as_bytes()).unwrap(),
+        };
+        let (same, gz) = (file("x.log.1", 7), file("x.log.1.gz", 8));
+        assert!(known.is(&same, b"old content\nand more\n", std::slice::from_ref(&same)));
+        assert!(!known.is(&same, b"new content\n", std::slice::from_ref(&same)));
+        assert!(known.is(&gz, b"old content\n", std::slice::from_ref(&gz)));
+        assert!(!known.is(&gz, b"old content\n", &[same, gz.clone()]), "the plain file is still there");
+    }
+}

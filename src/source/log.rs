@@ -1,0 +1,446 @@
+//! One log: the live file, and the rotated ones before it that are not done with.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::chain::{self, Known};
+use super::decide::{Action, Facts, Holder, decide};
+use super::lines::Tally;
+use super::names::unpacked;
+use super::part::{Part, Step, regular};
+use super::position::{FileId, Kind, Position};
+use super::spec::{LogState, LogStatus, Sink, Start};
+use crate::model::Millis;
+
+/// How long a rotated file must have been quiet before it is left, and how long what should be readable may be unreadable.
+pub(crate) const ROTATE_WAIT: Millis = 10_000;
+/// Rotated files that are remembered after they were left.
+const MAX_DONE: usize = 4;
+/// Files of one log that are open at a time.
+pub(crate) const MAX_PARTS: usize = 256;
+/// A file that is emptied over and over within one pass can wait for the next one.
+const MAX_RESTARTS: u32 = 8;
+
+/// What the path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    Missing,
+    /// A file and its size.
+    File(FileId, u64),
+    /// Something that cannot be read; the error says why.
+    Refused,
+}
+
+/// One log.
+pub(crate) struct Log {
+    pub(crate) path: Arc<Path>,
+    /// Where a symbolic link leads.
+    pub(crate) target: Option<PathBuf>,
+    pub(crate) named: Named,
+    /// The live one among the parts.
+    pub(crate) live: Option<FileId>,
+    /// Open files, the oldest first.
+    pub(crate) parts: VecDeque<Part>,
+    /// Rotated files that were read to their end, the oldest first.
+    pub(crate) done: VecDeque<Position>,
+    /// What was stored and is not located yet.
+    pub(crate) stored: Vec<Position>,
+    /// The rotated files that are accounted for; none before the first listing.
+    pub(crate) known: Option<Known>,
+    pub(crate) max_line: usize,
+    pub(crate) gaps: u64,
+    /// The time of the present pass.
+    pub(crate) now: Millis,
+    looked: bool,
+    start: Start,
+    /// The file to begin at the end of, and that end.
+    skip: Option<(Option<FileId>, u64)>,
+    alias: bool,
+    error: Option<String>,
+    trouble: Option<Millis>,
+    tally: Tally,
+    changed: Option<Millis>,
+    missing_since: Option<Millis>,
+}
+
+impl Log {
+    pub(crate) fn new(path: PathBuf, start: Start, max_line: usize, stored: Vec<Position>) -> Log {
+        Log {
+            path: Arc::from(path),
+            target: None,
+            named: Named::Missing,
+            live: None,
+            parts: VecDeque::new(),
+            done: VecDeque::new(),
+            stored,
+            known: None,
+            max_line,
+            gaps: 0,
+            now: 0,
+            looked: false,
+            start,
+            skip: None,
+            alias: false,
+            error: None,
+            trouble: None,
+            tally: Tally::default(),
+            changed: None,
+            missing_since: None,
+        }
+    }
+
+    /// Sees what the path leads to.
+    pub(crate) fn look(&mut self, now: Millis) {
+        self.now = now;
+        self.error = None;
+        self.alias = false;
+        let meta = fs::symlink_metadata(&self.path).and_then(|meta| match meta.is_symlink() {
+            true => {
+                self.target = fs::canonicalize(&self.path).ok();
+                fs::metadata(&self.path)
+            }
+            false => {
+                self.target = None;
+                Ok(meta)
+            }
+        });
+        self.named = match meta {
+            Ok(meta) => match regular(&meta) {
+                None if unpacked(self.path.as_os_str().as_bytes()).1 => {
+                    self.fail("open", "it is compressed: read it with `turnaway replay`");
+                    Named::Refused
+                }
+                None => Named::File(FileId::of(&meta), meta.len()),
+                Some(error) => {
+                    self.fail("open", &error.to_string());
+                    Named::Refused
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Named::Missing,
+            Err(error) => {
+                self.fail("look at", &error.to_string());
+                Named::Refused
+            }
+        };
+        match self.named {
+            Named::Missing => self.missing_since = self.missing_since.or(Some(now)),
+            _ => self.missing_since = None,
+        }
+    }
+
+    /// The file that the path leads to, unless it is open here already.
+    pub(crate) fn wanted(&self) -> Option<FileId> {
+        match self.named {
+            Named::File(id, _) if !self.holds(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether it has found its place after the start.
+    pub(crate) fn settled(&self) -> bool {
+        self.looked
+    }
+
+    /// Whether the file is open here.
+    pub(crate) fn holds(&self, id: FileId) -> bool {
+        self.parts.iter().any(|part| part.id == id)
+    }
+
+    /// Gives away an open file that another path leads to now.
+    pub(crate) fn give(&mut self, id: FileId) -> Option<Part> {
+        let at = self.parts.iter().position(|part| part.id == id)?;
+        self.parts.remove(at)
+    }
+
+    /// Takes over an open file.
+    pub(crate) fn adopt(&mut self, part: Part, now: Millis) {
+        self.release(now);
+        self.live = Some(part.id);
+        self.parts.push_back(part);
+    }
+
+    /// Brings the open files in line with what was seen.
+    pub(crate) fn settle(&mut self, now: Millis, holder: Holder, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) {
+        if !self.looked && !self.first_look(now, others, sink) {
+            return;
+        }
+        let named = match self.named {
+            Named::Missing => None,
+            Named::File(id, _) => Some(id),
+            Named::Refused => return,
+        };
+        let held = named.is_some_and(|id| self.holds(id));
+        match (decide(Facts { named, live: self.live, held, holder }), named) {
+            (Action::Wait | Action::Follow, _) | (_, None) if self.live == named => {}
+            (Action::Open, Some(id)) => {
+                if let Err(error) = self.open_live(id, now) {
+                    self.fail("open", &error.to_string());
+                }
+            }
+            (Action::Resume, Some(id)) => {
+                self.release(now);
+                if let Some(part) = self.give(id) {
+                    self.adopt(part, now);
+                }
+            }
+            (Action::Alias, _) => {
+                self.release(now);
+                self.alias = true;
+            }
+            // The caller adopts: it has the other log.
+            _ => self.release(now),
+        }
+    }
+
+    fn first_look(&mut self, now: Millis, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> bool {
+        if !self.stored.is_empty() {
+            self.looked = match self.restore(now, others, sink) {
+                Ok(located) => located,
+                Err(error) => {
+                    self.fail("resume", &error.to_string());
+                    false
+                }
+            };
+            return self.looked;
+        }
+        match chain::list(&self.path, self.target.as_deref()) {
+            Ok(list) => self.known.get_or_insert_default().keep(&list, |_| true),
+            Err(error) => self.fail("list the directory of", &error.to_string()),
+        }
+        if self.start == Start::End {
+            self.skip = match self.named {
+                Named::Missing => None,
+                Named::File(id, size) => Some((Some(id), size)),
+                Named::Refused => Some((None, u64::MAX)),
+            };
+        }
+        self.looked = true;
+        true
+    }
+
+    fn open_live(&mut self, id: FileId, now: Millis) -> io::Result<()> {
+        let opened = self.open_where_left(id);
+        // Whatever became of that: what was live is not live any more.
+        self.release(now);
+        let part = opened?;
+        // Renamed in between: the next pass sees what is there now.
+        if part.id == id {
+            self.adopt(part, now);
+        }
+        Ok(())
+    }
+
+    fn open_where_left(&mut self, id: FileId) -> io::Result<Part> {
+        if let Some(at) = self.done.iter().position(|position| position.file == id)
+            && let Some(position) = self.done.remove(at)
+            && let Some(part) = Part::open_proven(&self.path, &position.proof, position.skipping, self.max_line)?
+        {
+            return Ok(part);
+        }
+        let mut part = Part::open(&self.path, self.max_line)?;
+        match self.skip.take() {
+            Some((sought, end)) if sought.is_none_or(|sought| sought == part.id) => part.skip_to_end(end)?,
+            _ => {}
+        }
+        Ok(part)
+    }
+
+    /// What was live is a rotated file from now on.
+    fn release(&mut self, now: Millis) {
+        if let Some(id) = self.live.take()
+            && let Some(part) = self.parts.iter_mut().find(|part| part.id == id)
+        {
+            part.changed = now;
+        }
+    }
+
+    /// Reads what is there, within the budget in bytes. Returns whether there is more.
+    pub(crate) fn pump(
+        &mut self,
+        now: Millis,
+        budget: &mut usize,
+        buf: &mut Vec<u8>,
+        others: &dyn Fn(FileId) -> bool,
+        sink: &mut dyn Sink,
+    ) -> bool {
+        let path = Arc::clone(&self.path);
+        let (mut at, mut restarts) = (0, 0);
+        while at < self.parts.len() {
+            let part = &mut self.parts[at];
+            if part.offset == 0 && !part.placed {
+                match part.has_news().and_then(|news| if news { self.fill_in(at, others, sink).map(Some) } else { Ok(None) }) {
+                    Ok(None) => {
+                        self.parts[at].at_end = true;
+                        at += 1;
+                        continue;
+                    }
+                    Ok(Some(0)) => {}
+                    Ok(Some(_)) => continue,
+                    Err(error) if self.patient(now) => {
+                        self.fail("read the rotated files of", &error.to_string());
+                        return false;
+                    }
+                    Err(error) => {
+                        self.gap(sink, &format!("a rotated file cannot be read: {error}"));
+                        self.give_up_unknown();
+                        self.parts[at].placed = true;
+                    }
+                }
+            }
+            loop {
+                if *budget == 0 {
+                    return true;
+                }
+                let Some(part) = self.parts.get_mut(at) else { break };
+                let step = part.read(buf, now, &mut |bytes| sink.lines(&path, bytes));
+                self.tally.add(part.take_tally());
+                match step {
+                    Ok(Step::Read(n)) => {
+                        *budget = budget.saturating_sub(n.max(1));
+                        self.changed = Some(now);
+                    }
+                    Ok(Step::End) => {
+                        at += 1;
+                        break;
+                    }
+                    Ok(Step::Changed) if restarts >= MAX_RESTARTS => return true,
+                    Ok(Step::Changed) => {
+                        restarts += 1;
+                        if let Err(error) = self.emptied(at, others, sink) {
+                            self.fail("look for the copy of", &error.to_string());
+                            if self.patient(now) {
+                                return false;
+                            }
+                            self.gap(sink, &format!("it was truncated, and its copy cannot be read: {error}"));
+                            self.parts[at].restart();
+                            self.parts[at].placed = true;
+                        }
+                        break;
+                    }
+                    Err(error) => {
+                        if !self.broken(at, now, &error, sink) {
+                            return false;
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+        self.trouble = None;
+        self.retire(now, sink);
+        false
+    }
+
+    /// A file cannot be read. Returns whether the others may go on.
+    fn broken(&mut self, at: usize, now: Millis, error: &io::Error, sink: &mut dyn Sink) -> bool {
+        self.fail("read", &error.to_string());
+        if error.kind() == io::ErrorKind::StaleNetworkFileHandle {
+            // The server forgot the handles: locate the files as after a restart.
+            self.stored = self.positions();
+            self.parts.clear();
+            self.done.clear();
+            (self.live, self.looked) = (None, false);
+            return false;
+        }
+        let part = &self.parts[at];
+        let why = format!("{}: {error}", part.path.display());
+        let (live, is_packed) = (self.live == Some(part.id), part.is_packed());
+        if live || (!is_packed && self.patient(now)) {
+            return false;
+        }
+        self.gap(sink, &why);
+        self.drop_part(at);
+        true
+    }
+
+    /// Leaves rotated files that are read to their end and quiet.
+    fn retire(&mut self, now: Millis, sink: &mut dyn Sink) {
+        let path = Arc::clone(&self.path);
+        let mut at = 0;
+        while at < self.parts.len() {
+            let crowded = self.parts.len() > MAX_PARTS;
+            let part = &mut self.parts[at];
+            let quiet = part.is_packed() || now.saturating_sub(part.changed) >= ROTATE_WAIT || crowded;
+            if self.live == Some(part.id) || !part.at_end || !quiet {
+                at += 1;
+                continue;
+            }
+            if let Err(error) = part.finish(&mut |bytes| sink.lines(&path, bytes)) {
+                let why = format!("the last line of {}: {error}", part.path.display());
+                self.gap(sink, &why);
+            }
+            self.drop_part(at);
+        }
+    }
+
+    /// Closes a file and remembers how far it was read.
+    pub(crate) fn drop_part(&mut self, at: usize) {
+        let Some(mut part) = self.parts.remove(at) else { return };
+        self.tally.add(part.take_tally());
+        self.known.get_or_insert_default().add(part.id, part.head());
+        if part.offset > 0 {
+            self.done.push_back(part.position(&self.path, Kind::Done, 0));
+            if self.done.len() > MAX_DONE {
+                self.done.pop_front();
+            }
+        }
+    }
+
+    pub(crate) fn gap(&mut self, sink: &mut dyn Sink, why: &str) {
+        self.gaps += 1;
+        sink.gap(&self.path, why);
+    }
+
+    /// Whether to wait some more for what should be readable.
+    pub(crate) fn patient(&mut self, now: Millis) -> bool {
+        now.saturating_sub(*self.trouble.get_or_insert(now)) < ROTATE_WAIT
+    }
+
+    pub(crate) fn fail(&mut self, doing: &str, error: &str) {
+        self.error = Some(format!("cannot {doing} {}: {error}", self.path.display()));
+    }
+
+    /// What is to be stored.
+    pub(crate) fn positions(&self) -> Vec<Position> {
+        if !self.looked {
+            return self.stored.clone();
+        }
+        let open = self.parts.iter().map(|part| part.position(&self.path, Kind::Open, 0));
+        let all = self.done.iter().cloned().chain(open);
+        all.zip(0..).map(|(position, order)| Position { order, ..position }).collect()
+    }
+
+    /// Since when there is no such file and nothing of it left to read.
+    pub(crate) fn gone_since(&self) -> Option<Millis> {
+        self.missing_since.filter(|_| self.looked && self.parts.is_empty())
+    }
+
+    /// The state, for people.
+    pub(crate) fn status(&self) -> LogStatus {
+        let live = self.parts.iter().find(|part| Some(part.id) == self.live);
+        LogStatus {
+            path: self.path.to_path_buf(),
+            state: match (&self.error, live) {
+                (Some(_), _) => LogState::Failing,
+                (None, Some(_)) => LogState::Following,
+                (None, None) if self.alias => LogState::Alias,
+                (None, None) => LogState::Waiting,
+            },
+            error: self.error.clone(),
+            offset: live.map_or(0, |part| part.offset),
+            size: live.map_or(0, |part| part.size),
+            lag: self.parts.iter().map(|part| part.size.saturating_sub(part.offset)).sum(),
+            lines: self.tally.lines,
+            bytes: self.tally.bytes,
+            long_lines: self.tally.long_lines,
+            nul_bytes: self.tally.nul_bytes,
+            rotated: self.parts.len() - usize::from(live.is_some()),
+            gaps: self.gaps,
+            changed: self.changed,
+        }
+    }
+}

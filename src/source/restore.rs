@@ -1,0 +1,183 @@
+//! After a restart: finds the files that were being read, wherever rotation has put them meanwhile.
+
+use std::io;
+
+use super::chain::{self, Candidate};
+use super::log::{Log, MAX_PARTS, Named};
+use super::part::{Part, head_of};
+use super::position::{FileId, Kind, Position};
+use super::spec::Sink;
+use crate::model::Millis;
+
+/// A place in the chain of files, the live one last.
+struct Slot {
+    /// The rotated file; none for the live one.
+    file: Option<Candidate>,
+    id: FileId,
+    size: u64,
+    /// Where it was left, once a position is proven to be its own.
+    part: Option<Part>,
+    /// All of it was read before, as the beginning of the file that it is a copy of.
+    covered: bool,
+}
+
+impl Log {
+    /// Locates what was stored, and opens it and everything younger. Returns false when there is nothing yet to resume in.
+    ///
+    /// # Errors
+    /// When the live file or a directory cannot be read, or something changed meanwhile: to be tried again.
+    pub(crate) fn restore(&mut self, now: Millis, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> io::Result<bool> {
+        if self.named == Named::Refused {
+            return Err(io::Error::other("it cannot be read at the moment"));
+        }
+        let list = match chain::list(&self.path, self.target.as_deref()) {
+            Err(error) if self.patient(now) => return Err(error),
+            other => other.unwrap_or_default(),
+        };
+        let mut stored = self.stored.clone();
+        stored.sort_by_key(|position| position.order);
+        let mut slots: Vec<Slot> = list.iter().filter(|one| !others(one.id)).map(|one| Slot::rotated(one.clone())).collect();
+        if let Named::File(id, size) = self.named
+            && !others(id)
+        {
+            slots.push(Slot { file: None, id, size, part: None, covered: false });
+        }
+        let located = match self.locate(&stored, &mut slots) {
+            Err(error) if self.patient(now) => return Err(error),
+            other => other.unwrap_or_default(),
+        };
+        let Some(first_new) = self.first_new(&stored, &slots) else { return Ok(false) };
+        let surplus = slots.len().saturating_sub(MAX_PARTS);
+        let opened = self.open_from(first_new.max(surplus), slots, now)?;
+        if surplus > first_new {
+            self.gap(sink, &format!("{} rotated files are more than can be read at once", surplus - first_new));
+        }
+        self.tell_losses(&stored, &located, &opened, sink);
+        self.done = unlocated_done(&stored, &located);
+        self.parts = opened.into();
+        self.live = match self.named {
+            Named::File(id, _) if self.holds(id) => Some(id),
+            _ => None,
+        };
+        self.known.get_or_insert_default().keep(&list, |_| true);
+        self.stored.clear();
+        Ok(true)
+    }
+
+    /// Finds the file of each position: first by identity and proof, then by proof alone (a copy, or compressed), then by a
+    /// copy's being shorter than what was read. Returns which positions were found.
+    fn locate(&self, stored: &[Position], slots: &mut [Slot]) -> io::Result<Vec<bool>> {
+        let mut located = vec![false; stored.len()];
+        let mut trouble = None;
+        for by_identity in [true, false] {
+            for (position, found) in stored.iter().zip(&mut located).rev().filter(|(position, _)| position.proof.offset > 0) {
+                // Plain files are cheap to look into, and the youngest is the likeliest.
+                let plain = |slot: &&mut Slot| slot.file.as_ref().is_none_or(|file| !file.rotated.packed);
+                let (first, second): (Vec<&mut Slot>, Vec<&mut Slot>) = slots.iter_mut().rev().partition(plain);
+                for slot in first.into_iter().chain(second) {
+                    if *found || slot.part.is_some() || (slot.id == position.file) != by_identity || slot.too_short(position) {
+                        continue;
+                    }
+                    let path = slot.file.as_ref().map_or(&*self.path, |file| &file.path);
+                    match Part::open_proven(path, &position.proof, position.skipping, self.max_line) {
+                        Ok(Some(part)) if part.id == slot.id => {
+                            slot.part = Some(part);
+                            *found = true;
+                        }
+                        Ok(_) => {}
+                        Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+                        Err(error) => trouble = Some(error),
+                    }
+                }
+            }
+        }
+        if let (Some(error), true) = (trouble, located.contains(&false)) {
+            return Err(error);
+        }
+        if let (Some(youngest), Some(false)) = (stored.last(), located.last()) {
+            for slot in slots.iter_mut().filter(|slot| slot.part.is_none()) {
+                let Some(file) = slot.file.as_ref().filter(|file| !file.rotated.packed && file.size < youngest.proof.offset) else {
+                    continue;
+                };
+                slot.covered = head_of(&file.path, false).is_ok_and(|head| youngest.proof.head.begins(&head));
+            }
+        }
+        Ok(located)
+    }
+
+    /// The first slot that nobody has seen; none when there is nothing to resume in and no live file.
+    fn first_new(&self, stored: &[Position], slots: &[Slot]) -> Option<usize> {
+        if let Some(last) = slots.iter().rposition(|slot| slot.part.is_some() || slot.covered) {
+            return Some(last + 1);
+        }
+        let youngest = stored.last()?;
+        // Of a file of which nothing was read, only its identity is known.
+        if youngest.proof.offset == 0
+            && let Some(same) = slots.iter().position(|slot| slot.id == youngest.file)
+        {
+            return Some(same);
+        }
+        let newer = slots.iter().position(|slot| slot.file.as_ref().is_none_or(|file| file.modified > youngest.modified));
+        newer.filter(|_| self.named != Named::Missing)
+    }
+
+    fn open_from(&self, first_new: usize, slots: Vec<Slot>, now: Millis) -> io::Result<Vec<Part>> {
+        let mut open = Vec::new();
+        for (place, slot) in slots.into_iter().enumerate() {
+            let mut part = match (slot.part, &slot.file) {
+                (Some(part), _) => part,
+                _ if place < first_new || slot.covered => continue,
+                (None, Some(file)) => match self.open_rotated(file) {
+                    Err(error) if error.kind() == io::ErrorKind::Unsupported => continue,
+                    other => other?,
+                },
+                (None, None) => Part::open(&self.path, self.max_line)?,
+            };
+            if part.id != slot.id {
+                return Err(io::Error::other("it was renamed meanwhile"));
+            }
+            part.changed = now;
+            open.push(part);
+        }
+        Ok(open)
+    }
+
+    /// Says what cannot be read any more.
+    fn tell_losses(&mut self, stored: &[Position], located: &[bool], opened: &[Part], sink: &mut dyn Sink) {
+        let youngest = stored.len().saturating_sub(1);
+        let any = located.contains(&true);
+        let anew = |position: &Position| opened.iter().any(|part| part.id == position.file && part.offset == 0);
+        for (place, position) in stored.iter().enumerate().filter(|(place, _)| !located[*place]) {
+            if position.kind != Kind::Open {
+                continue;
+            }
+            let lost = match position.proof.offset {
+                // Nothing was read of it: it is one of those that are read now, unless nothing at all was found.
+                0 => place == youngest && !any && !anew(position),
+                // Of a rotated file that was read to its end nothing is lost.
+                offset => place == youngest || position.size > offset,
+            };
+            if lost {
+                self.gap(sink, "the file that was being read is gone, or holds other bytes now");
+            }
+            if anew(position) && position.proof.head.begins(&head_of(&self.path, false).unwrap_or_default()) {
+                sink.reread(&self.path);
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn rotated(file: Candidate) -> Slot {
+        Slot { id: file.id, size: file.size, file: Some(file), part: None, covered: false }
+    }
+
+    fn too_short(&self, position: &Position) -> bool {
+        self.file.as_ref().is_none_or(|file| !file.rotated.packed) && self.size < position.proof.offset
+    }
+}
+
+fn unlocated_done(stored: &[Position], located: &[bool]) -> std::collections::VecDeque<Position> {
+    let lost = stored.iter().zip(located).filter(|(position, found)| !**found && position.kind == Kind::Done);
+    lost.map(|(position, _)| position.clone()).collect()
+}

@@ -1,0 +1,221 @@
+//! Takes lines out of their wrappers.
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::held::{Held, Owner, Parts};
+use super::layer::Family;
+use super::learned::{LOG, Learned, writer};
+use super::recognise::{Body, End, Head, recognise};
+use super::stamps::{Reader, Stamps};
+use super::{HeldCounts, Kind, Piece, Unwrapped, json, octal};
+use crate::model::Millis;
+
+/// A buffer that a long line made larger than this is given back.
+const KEPT_CAPACITY: usize = 64 * 1024;
+
+/// Lines that journalctl adds.
+const BANNERS: [&[u8]; 5] = [b"-- Boot ", b"-- Reboot --", b"-- Logs begin at ", b"-- Journal begins at ", b"-- No entries --"];
+
+/// Takes the lines of one log out of their wrappers, whatever these are.
+///
+/// A wrapper must show itself within the first eight lines that [`Unwrapper::line`] is given: give it the first lines of a log even
+/// when they are of no interest, and those of a log that is not [`Unwrapper::searchable`] always. The same goes for a wrapper within a
+/// wrapper, for each program on its own. What was learned is part of the [`Snapshot`] and outlives a rotation;
+/// [`Unwrapper::forget`] is for a log that may have another wrapper from now on.
+#[derive(Debug)]
+pub struct Unwrapper {
+    stamps: Stamps,
+    learned: Learned,
+    parts: Parts,
+    ended: Held,
+    buffers: [Vec<u8>; Kind::DEEPEST + 1],
+}
+
+/// What an [`Unwrapper`] must remember across a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    learned: Learned,
+    parts: Parts,
+}
+
+impl Unwrapper {
+    /// For a log whose stamps, where they don't say their zone, are of this one.
+    pub fn new(zone: TimeZone) -> Unwrapper {
+        Unwrapper::restore(zone, Snapshot::default())
+    }
+
+    /// Goes on where [`Unwrapper::snapshot`] was taken.
+    pub fn restore(zone: TimeZone, snapshot: Snapshot) -> Unwrapper {
+        Unwrapper {
+            stamps: Stamps::new(zone),
+            learned: snapshot.learned,
+            parts: snapshot.parts.restored(),
+            ended: Held::default(),
+            buffers: Default::default(),
+        }
+    }
+
+    /// What to give to [`Unwrapper::restore`].
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { learned: self.learned.clone(), parts: self.parts.clone() }
+    }
+
+    /// Takes one line, without its line feed, out of its wrappers.
+    ///
+    /// `reference` is a time near that of the line, in milliseconds since the epoch, for stamps without year: the line before it, else
+    /// when the file was last written.
+    pub fn line<'a>(&'a mut self, line: &'a [u8], reference: Millis) -> Piece<'a> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        if line.starts_with(b"-- ")
+            && self.learned.allowed(LOG).has(Family::Syslog)
+            && BANNERS.iter().any(|banner| line.starts_with(banner))
+        {
+            return Piece::Foreign;
+        }
+        let reader = Reader { stamps: &self.stamps, reference };
+        let mut work = Work { reader, learned: &mut self.learned, parts: &mut self.parts };
+        work.peel(line, &mut self.buffers, Unwrapped::default())
+    }
+
+    /// The next beginning of a split line whose end did not come, the oldest first; none when there are no more. For the end of a log.
+    pub fn flush(&mut self, reference: Millis) -> Option<Piece<'_>> {
+        self.ended = self.parts.pop()?;
+        let Held { text, stamp, kind, writer, .. } = &self.ended;
+        let outer = Unwrapped { stamp: *stamp, kind: *kind, stream: writer.stream(), ..Unwrapped::default() };
+        let reader = Reader { stamps: &self.stamps, reference };
+        let mut work = Work { reader, learned: &mut self.learned, parts: &mut self.parts };
+        Some(work.peel(text, &mut self.buffers, outer))
+    }
+
+    /// Learns the log's wrappers anew. Parts of split lines are kept.
+    pub fn forget(&mut self) {
+        self.learned = Learned::default();
+    }
+
+    /// The log's wrappers are known, and leave each text in its line as the broker wrote it: the raw bytes may be searched for what is
+    /// of interest, and the other lines left out. Otherwise every line is needed, because texts are split or written with escapes.
+    pub fn searchable(&self) -> bool {
+        self.learned.settled() && self.learned.verbatim()
+    }
+
+    /// What did not fit since the log was begun.
+    pub fn counts(&self) -> HeldCounts {
+        self.parts.counts
+    }
+}
+
+/// All that the way of a line needs, but for the buffers that hold its text.
+struct Work<'w> {
+    reader: Reader<'w>,
+    learned: &'w mut Learned,
+    parts: &'w mut Parts,
+}
+
+impl Work<'_> {
+    /// Takes `text` out of the wrappers that are left around it. Each wrapper that rewrites the text does so in a buffer of its own.
+    fn peel<'a>(&mut self, text: &'a [u8], buffers: &'a mut [Vec<u8>], outer: Unwrapped<'a>) -> Piece<'a> {
+        let depth = outer.kind.depth();
+        if depth >= Kind::DEEPEST || text.is_empty() {
+            return finish(text, buffers, outer);
+        }
+        let writer = writer(depth, &outer.stream);
+        let allowed = self.learned.allowed(writer);
+        let head = if allowed.is_empty() { None } else { recognise(text, allowed, &self.reader) };
+        self.learned.note(writer, head.map(|head| head.layer.family()));
+        let Some(head) = head else {
+            return finish(text, buffers, outer);
+        };
+        let Some((buffer, buffers)) = buffers.split_first_mut() else {
+            return Piece::Whole(Unwrapped { text, ..outer });
+        };
+        match self.open(&head, buffer, &outer) {
+            Opened::Text(text, inner) => self.peel(text, buffers, inner),
+            Opened::Held => Piece::Held,
+            Opened::Missing => Piece::Unreadable,
+            Opened::NoWrapper => finish(text, buffers, outer),
+        }
+    }
+
+    /// The text inside one wrapper, put together if it was split.
+    fn open<'a>(&mut self, head: &Head<'a>, buffer: &'a mut Vec<u8>, outer: &Unwrapped<'a>) -> Opened<'a> {
+        let mut inner = *outer;
+        inner.kind = outer.kind.with(head.layer);
+        inner.stream = outer.stream.with(head.stream);
+        if head.stamp.is_some_and(|stamp| stamp.zoned || !outer.stamp.is_some_and(|outer| outer.zoned)) {
+            inner.stamp = head.stamp;
+        }
+        clear(buffer);
+        let read = match head.body {
+            Body::Text(_) => true,
+            Body::Quoted(inside) => json::unquote(inside, buffer),
+            Body::Numbers(array) => json::numbers(array, buffer),
+            Body::Missing => return Opened::Missing,
+        };
+        if !read {
+            return Opened::NoWrapper;
+        }
+        let Some(split) = head.split else {
+            return match head.body {
+                Body::Text(text) => Opened::Text(text, inner),
+                _ => Opened::Text(buffer, inner),
+            };
+        };
+        let owner = Owner { stream: inner.stream, channel: split.channel, kind: inner.kind, stamp: inner.stamp };
+        let part = if let Body::Text(text) = head.body { text } else { buffer.as_slice() };
+        let here = split.end == End::Here || split.end == End::LineFeed && part.ends_with(b"\n");
+        if !here {
+            self.parts.keep(&owner, part);
+            return Opened::Held;
+        }
+        match (self.parts.complete(&owner, part), head.body) {
+            (Some(whole), _) => {
+                inner.stamp = whole.stamp.or(inner.stamp);
+                *buffer = whole.text;
+                Opened::Text(without_line_end(buffer), inner)
+            }
+            (None, Body::Text(text)) => Opened::Text(without_line_end(text), inner),
+            (None, _) => Opened::Text(without_line_end(buffer), inner),
+        }
+    }
+}
+
+enum Opened<'a> {
+    Text(&'a [u8], Unwrapped<'a>),
+    Held,
+    Missing,
+    /// It looked like one and is none.
+    NoWrapper,
+}
+
+/// The broker's text, as it stands when no wrapper is left.
+fn finish<'a>(text: &'a [u8], buffers: &'a mut [Vec<u8>], outer: Unwrapped<'a>) -> Piece<'a> {
+    if is_blob(text) {
+        return Piece::Unreadable;
+    }
+    let plain = Piece::Whole(Unwrapped { text, ..outer });
+    let syslog = outer.kind.layers().any(|layer| layer.family() == Family::Syslog);
+    let Some(buffer) = buffers.first_mut().filter(|_| syslog) else {
+        return plain;
+    };
+    clear(buffer);
+    if octal::unescape(text, buffer) { Piece::Whole(Unwrapped { text: buffer, raw: Some(text), ..outer }) } else { plain }
+}
+
+/// `[64B blob data]`: journalctl's words for what isn't printable.
+fn is_blob(text: &[u8]) -> bool {
+    let size = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b" blob data]"));
+    let digit = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'B' | b'K' | b'M' | b'G');
+    size.is_some_and(|size| size.first().is_some_and(u8::is_ascii_digit) && size.len() <= 8 && size.iter().all(digit))
+}
+
+fn without_line_end(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
+fn clear(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.shrink_to(KEPT_CAPACITY);
+}
