@@ -9,7 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::common::Failure;
 use crate::api::{Api, Limits, Listen, Listener, Tokens, bind, serve};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigArgs, Disk, Level, Loaded, SourceConfig, Start, load};
+use crate::config::{Config, ConfigArgs, ConfigError, Disk, Level, Loaded, SourceConfig, Start, load};
 use crate::conversation::Settings;
 use crate::daemon::{self, Ingest, IngestError, Shared};
 use crate::engine::Options;

@@ -23,7 +23,8 @@ impl Prefilter {
         literals.sort_unstable();
         literals.dedup();
         // A literal that holds another one adds nothing.
-        let needed = literals.iter().filter(|text| !literals.iter().any(|other| other != *text && memchr::memmem::find(text, other).is_some()));
+        let needed =
+            literals.iter().filter(|text| !literals.iter().any(|other| other != *text && memchr::memmem::find(text, other).is_some()));
         Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(needed).build().map(Prefilter)
     }
 
