@@ -1,6 +1,6 @@
 // Rows for the mock, and logs that give the real daemon rows of the same kinds.
 //
-//   node seed.mjs DIR    writes DIR/mosquitto.log and DIR/tbmq.log, with times of the last hours
+//   node seed.mjs DIR    writes DIR/mosquitto.log and DIR/edge.log, with times of the last hours
 //
 // The tests ask the API what there is, so the two need not agree row by row; they need 21 rows or more, the client IDs of
 // HOSTILE, and rows that differ in every column.
@@ -93,26 +93,32 @@ export function mosquittoLog(now) {
   return `${lines.join('\n')}\n`;
 }
 
-/** A log of TBMQ with its table's own lines at level DEBUG: username, password and TLS are known. */
-export function tbmqLog(now) {
-  const lines = CLIENTS.filter((_, index) => index % 3 !== 2).map((id, index) => {
-    const ts = now - 3 * 3_600_000 + index * 97_000;
-    const each = row(id, index, now);
-    const saved = `UnauthorizedClient(clientId=${id}, ipAddress=192.0.2.${index + 10}, ts=${ts}, username=${each.username}, passwordProvided=${each.passwordProvided ?? false}, tlsUsed=${each.tlsUsed ?? false}, reason=${each.reason.split(': ').slice(1).join(': ')})`;
-    return `${tbmqStamp(ts)} [sql-queue-0-insertunauthorizedclientqueue-21-thread-1] DEBUG o.t.m.b.s.a.u.UnauthorizedClientManagerImpl - [${id}] Unauthorized Client saved successfully! ${saved}`;
+/** A log of Mosquitto 2.0.22 with what the other does not show: usernames, passwords, TLS, deduced addresses, other reasons. */
+export function edgeLog(now) {
+  const start = Math.floor(now / 1000) - 3 * 3600;
+  const lines = [`${start}: mosquitto version 2.0.22 starting`, `${start}: mosquitto version 2.0.22 running`];
+  CLIENTS.filter((_, index) => index % 3 !== 2).forEach((id, index) => {
+    const time = start + 60 + index * 97;
+    const from = `192.0.2.${index + 10}:${50_000 + index}`;
+    const opened = `${time}: New connection from ${from} on port ${index % 4 === 1 ? 8883 : 1883}.`;
+    const kinds = [
+      [opened, `${time}: Client ${id} disconnected, not authorised.`],
+      [opened, `${time}: OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed`, `${time}: Client <unknown> disconnected: Protocol error.`],
+      [opened, `${time}: Protocol error from ${id}: password without username, closing connection.`, `${time}: Client <unknown> disconnected due to protocol error.`],
+      [opened, `${time}: New client connected from ${from} as ${id} (p2, c1, k600, u'svc-meter').`, `${time}: Bad socket read/write on client ${id}: Invalid arguments provided.`],
+    ];
+    lines.push(...kinds[index % kinds.length]);
   });
+  // Two at once: which address is whose can only be guessed.
+  const time = start + 9000;
+  lines.push(`${time}: New connection from 203.0.113.5:40001 on port 1883.`, `${time}: New connection from 203.0.113.6:40002 on port 1883.`,
+    `${time}: Client twin-a disconnected, not authorised.`, `${time}: Client twin-b disconnected, not authorised.`);
   return `${lines.join('\n')}\n`;
-}
-
-/** Local time, as TBMQ's log has it. */
-function tbmqStamp(ms) {
-  const local = new Date(ms - new Date(ms).getTimezoneOffset() * MINUTE);
-  return local.toISOString().replace('T', ' ').replace('.', ',').replace('Z', '');
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const folder = process.argv[2];
   if (!folder) throw new Error('usage: node seed.mjs DIR');
   writeFileSync(join(folder, 'mosquitto.log'), mosquittoLog(Date.now()));
-  writeFileSync(join(folder, 'tbmq.log'), tbmqLog(Date.now()));
+  writeFileSync(join(folder, 'edge.log'), edgeLog(Date.now()));
 }
