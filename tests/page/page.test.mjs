@@ -108,7 +108,7 @@ test('filters by reason, password, TLS, broker, address and reason text', async 
     ['select', 'tlsUsedList', 'true,false'],
     ['select', 'broker', sample.broker],
     ['input', 'ipAddress', sample.ipAddress ?? '1'],
-    ['input', 'reason', sample.reason.slice(2, 12)],
+    ['input', 'reason', sample.reason.slice(3, 12)],
     ['input', 'username', all.data.find((row) => row.username)?.username ?? 'nobody-at-all'],
   ];
   for (const [kind, name, value] of filters) {
