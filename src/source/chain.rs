@@ -121,13 +121,18 @@ fn by_numbers(a: &Candidate, b: &Candidate) -> Ordering {
 pub(crate) struct Known(Vec<(FileId, Mark)>);
 
 impl Known {
-    /// Whether a file is one of these, or came from one of them by compression. A reused inode does not deceive it.
-    pub(crate) fn is(&self, candidate: &Candidate, head: &[u8], list: &[Candidate]) -> bool {
+    /// Whether the file at `at`, of all files with their first bytes, is one of these, or came from one by compression. A
+    /// reused inode does not deceive it.
+    pub(crate) fn is(&self, at: usize, all: &[(&Candidate, Vec<u8>)]) -> bool {
+        let Some((file, head)) = all.get(at) else { return false };
         self.0.iter().any(|(id, mark)| {
-            let same = *id == candidate.id && (mark.len == 0 || mark.begins(head));
+            let is_it = |file: &Candidate, head: &[u8]| {
+                let same = mark.begins(head) || (mark.len == 0 && head.is_empty());
+                file.id == *id && same
+            };
             // A packed file has another identity than the file it came from, which is gone then.
-            let packed = candidate.rotated.packed && mark.begins(head) && !list.iter().any(|one| one.id == *id);
-            same || packed
+            let packed = || file.rotated.packed && mark.len > 0 && mark.holds(head) && !all.iter().any(|(one, head)| is_it(one, head));
+            is_it(file, head) || packed()
         })
     }
 
@@ -198,9 +203,11 @@ mod tests {
             rotated: rotated(b"x.log", name.as_bytes()).unwrap(),
         };
         let (same, gz) = (file("x.log.1", 7), file("x.log.1.gz", 8));
-        assert!(known.is(&same, b"old content\nand more\n", std::slice::from_ref(&same)));
-        assert!(!known.is(&same, b"new content\n", std::slice::from_ref(&same)));
-        assert!(known.is(&gz, b"old content\n", std::slice::from_ref(&gz)));
-        assert!(!known.is(&gz, b"old content\n", &[same, gz.clone()]), "the plain file is still there");
+        let old = b"old content\n".to_vec();
+        assert!(known.is(0, &[(&same, b"old content\nand more\n".to_vec())]));
+        assert!(!known.is(0, &[(&same, b"new content\n".to_vec())]));
+        assert!(known.is(0, &[(&gz, old.clone())]));
+        assert!(!known.is(0, &[(&gz, old.clone()), (&same, old.clone())]), "the plain file is still there");
+        assert!(known.is(0, &[(&gz, old), (&same, b"new content\n".to_vec())]), "that is another file");
     }
 }

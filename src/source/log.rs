@@ -53,6 +53,8 @@ pub(crate) struct Log {
     pub(crate) known: Option<Known>,
     pub(crate) max_line: usize,
     pub(crate) gaps: u64,
+    /// The directory's time of change when it was last listed for want of a live file.
+    pub(crate) listed: Option<i64>,
     /// The time of the present pass.
     pub(crate) now: Millis,
     looked: bool,
@@ -80,6 +82,7 @@ impl Log {
             known: None,
             max_line,
             gaps: 0,
+            listed: None,
             now: 0,
             looked: false,
             start,
@@ -159,6 +162,9 @@ impl Log {
     /// Takes over an open file.
     pub(crate) fn adopt(&mut self, part: Part, now: Millis) {
         self.release(now);
+        if let Some(before) = self.parts.back_mut() {
+            before.changed = now;
+        }
         self.live = Some(part.id);
         self.parts.push_back(part);
     }
@@ -236,9 +242,10 @@ impl Log {
 
     fn open_where_left(&mut self, id: FileId) -> io::Result<Part> {
         if let Some(at) = self.done.iter().position(|position| position.file == id)
-            && let Some(position) = self.done.remove(at)
+            && let Some(position) = self.done.get(at)
             && let Some(part) = Part::open_proven(&self.path, &position.proof, position.skipping, self.max_line)?
         {
+            self.done.remove(at);
             return Ok(part);
         }
         let mut part = Part::open(&self.path, self.max_line)?;
@@ -269,19 +276,39 @@ impl Log {
     ) -> bool {
         let path = Arc::clone(&self.path);
         let (mut at, mut restarts) = (0, 0);
-        while at < self.parts.len() {
+        loop {
+            if at >= self.parts.len() {
+                match self.fill_in_missing(others, sink) {
+                    Ok(0) => break,
+                    Ok(_) => {
+                        at = 0;
+                        continue;
+                    }
+                    Err(error) => {
+                        self.fail("read the rotated files of", &error.to_string());
+                        break;
+                    }
+                }
+            }
             let part = &mut self.parts[at];
             if part.offset == 0 && !part.placed {
-                match part.has_news().and_then(|news| if news { self.fill_in(at, others, sink).map(Some) } else { Ok(None) }) {
-                    Ok(None) => {
+                let news = part.has_news();
+                let look = !std::mem::replace(&mut part.visited, true);
+                let empty = matches!(news, Ok(false));
+                match news.and_then(|news| if news || look { self.fill_in(at, others, sink) } else { Ok(0) }) {
+                    Ok(1..) => {
+                        at = 0;
+                        continue;
+                    }
+                    Ok(_) if empty => {
                         self.parts[at].at_end = true;
                         at += 1;
                         continue;
                     }
-                    Ok(Some(0)) => {}
-                    Ok(Some(_)) => continue,
+                    Ok(_) => {}
                     Err(error) if self.patient(now) => {
                         self.fail("read the rotated files of", &error.to_string());
+                        self.parts[at].visited = false;
                         return false;
                     }
                     Err(error) => {
@@ -310,14 +337,15 @@ impl Log {
                     Ok(Step::Changed) if restarts >= MAX_RESTARTS => return true,
                     Ok(Step::Changed) => {
                         restarts += 1;
-                        if let Err(error) = self.emptied(at, others, sink) {
+                        let again = std::mem::take(&mut at);
+                        if let Err(error) = self.emptied(again, others, sink) {
                             self.fail("look for the copy of", &error.to_string());
                             if self.patient(now) {
                                 return false;
                             }
                             self.gap(sink, &format!("it was truncated, and its copy cannot be read: {error}"));
-                            self.parts[at].restart();
-                            self.parts[at].placed = true;
+                            self.parts[again].restart();
+                            self.parts[again].placed = true;
                         }
                         break;
                     }
@@ -357,23 +385,23 @@ impl Log {
         true
     }
 
-    /// Leaves rotated files that are read to their end and quiet.
+    /// Leaves rotated files that are read to their end and quiet, the oldest first, so that those remembered are the youngest.
     fn retire(&mut self, now: Millis, sink: &mut dyn Sink) {
         let path = Arc::clone(&self.path);
-        let mut at = 0;
-        while at < self.parts.len() {
-            let crowded = self.parts.len() > MAX_PARTS;
-            let part = &mut self.parts[at];
-            let quiet = part.is_packed() || now.saturating_sub(part.changed) >= ROTATE_WAIT || crowded;
-            if self.live == Some(part.id) || !part.at_end || !quiet {
-                at += 1;
-                continue;
+        let mut open = self.parts.len();
+        while let Some(part) = self.parts.front_mut() {
+            let quiet = part.is_packed() || now.saturating_sub(part.changed) >= ROTATE_WAIT || open > MAX_PARTS;
+            // Until the writer has another file, it may go on with this one.
+            let in_use = self.live.is_none() && open == 1 && !part.is_packed() && !part.deleted();
+            if self.live == Some(part.id) || !part.at_end || !quiet || in_use {
+                return;
             }
             if let Err(error) = part.finish(&mut |bytes| sink.lines(&path, bytes)) {
                 let why = format!("the last line of {}: {error}", part.path.display());
                 self.gap(sink, &why);
             }
-            self.drop_part(at);
+            self.drop_part(0);
+            open -= 1;
         }
     }
 
@@ -409,7 +437,9 @@ impl Log {
         if !self.looked {
             return self.stored.clone();
         }
-        let open = self.parts.iter().map(|part| part.position(&self.path, Kind::Open, 0));
+        // Of a file whose place is not settled nothing is said: it is found again as what comes after the others.
+        let settled = self.parts.iter().filter(|part| part.offset > 0 || part.placed || part.visited);
+        let open = settled.map(|part| part.position(&self.path, Kind::Open, 0));
         let all = self.done.iter().cloned().chain(open);
         all.zip(0..).map(|(position, order)| Position { order, ..position }).collect()
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use memchr::memchr;
@@ -36,6 +36,8 @@ pub(crate) struct Part {
     pub(crate) id: FileId,
     /// All files before it are accounted for, even while none of it is read.
     pub(crate) placed: bool,
+    /// What came before it was looked for at least once.
+    pub(crate) visited: bool,
     /// Nothing whole is left to read, as far as is known.
     pub(crate) at_end: bool,
     /// When it last grew, or ceased to be the live file.
@@ -73,6 +75,7 @@ impl Part {
             path: path.to_path_buf(),
             id: FileId::of(&meta),
             placed: false,
+            visited: false,
             at_end: false,
             changed: 0,
             size,
@@ -263,6 +266,30 @@ impl Part {
     /// The proof of what was read.
     pub(crate) fn proof(&self) -> Proof {
         Proof { offset: self.offset, head: Mark::of(&self.head), marker: Mark::of(&self.marker) }
+    }
+
+    /// The time of change as it is now, in nanoseconds since the epoch.
+    pub(crate) fn modified_now(&self) -> i64 {
+        match &self.body {
+            Body::Plain(file, _) => file.metadata().map_or(self.modified, |meta| modified(&meta)),
+            Body::Packed(..) => self.modified,
+        }
+    }
+
+    /// Whether the file has no name any more.
+    pub(crate) fn deleted(&self) -> bool {
+        match &self.body {
+            Body::Plain(file, _) => file.metadata().is_ok_and(|meta| meta.nlink() == 0),
+            Body::Packed(..) => false,
+        }
+    }
+
+    /// The first bytes of the file, read or not, at most 256; none of a compressed one.
+    pub(crate) fn first_bytes(&self) -> Vec<u8> {
+        match &self.body {
+            Body::Plain(file, _) => read_at(file, 0, PROOF).unwrap_or_default(),
+            Body::Packed(..) => Vec::new(),
+        }
     }
 
     /// The first bytes that were read, at most 256.

@@ -46,7 +46,7 @@ impl Log {
             Err(error) if self.patient(now) => return Err(error),
             other => other.unwrap_or_default(),
         };
-        let Some(first_new) = self.first_new(&stored, &slots) else { return Ok(false) };
+        let Some(first_new) = Log::first_new(&stored, &slots) else { return Ok(false) };
         let surplus = slots.len().saturating_sub(MAX_PARTS);
         let opened = self.open_from(first_new.max(surplus), slots, now)?;
         if surplus > first_new {
@@ -106,19 +106,19 @@ impl Log {
     }
 
     /// The first slot that nobody has seen; none when there is nothing to resume in and no live file.
-    fn first_new(&self, stored: &[Position], slots: &[Slot]) -> Option<usize> {
+    fn first_new(stored: &[Position], slots: &[Slot]) -> Option<usize> {
         if let Some(last) = slots.iter().rposition(|slot| slot.part.is_some() || slot.covered) {
             return Some(last + 1);
         }
         let youngest = stored.last()?;
-        // Of a file of which nothing was read, only its identity is known.
-        if youngest.proof.offset == 0
-            && let Some(same) = slots.iter().position(|slot| slot.id == youngest.file)
-        {
-            return Some(same);
-        }
-        let newer = slots.iter().position(|slot| slot.file.as_ref().is_none_or(|file| file.modified > youngest.modified));
-        newer.filter(|_| self.named != Named::Missing)
+        // Nothing is proven. The files of which nothing was read are known by identity; and whatever was written to since then
+        // is new: a copy of such a file, or what came after the one that is gone.
+        let waiting = |id: FileId| stored.iter().rev().take_while(|one| one.proof.offset == 0).any(|one| one.file == id);
+        let same = slots.iter().position(|slot| waiting(slot.id));
+        let since =
+            |file: &Candidate| file.modified > youngest.modified || (file.modified == youngest.modified && youngest.proof.offset == 0);
+        let newer = slots.iter().position(|slot| slot.file.as_ref().is_none_or(since));
+        [same, newer].into_iter().flatten().min()
     }
 
     fn open_from(&self, first_new: usize, slots: Vec<Slot>, now: Millis) -> io::Result<Vec<Part>> {
@@ -146,14 +146,16 @@ impl Log {
     fn tell_losses(&mut self, stored: &[Position], located: &[bool], opened: &[Part], sink: &mut dyn Sink) {
         let youngest = stored.len().saturating_sub(1);
         let any = located.contains(&true);
+        let live = |part: &Part| matches!(self.named, Named::File(id, _) if id == part.id);
+        let rotated = opened.iter().any(|part| !live(part));
         let anew = |position: &Position| opened.iter().any(|part| part.id == position.file && part.offset == 0);
         for (place, position) in stored.iter().enumerate().filter(|(place, _)| !located[*place]) {
             if position.kind != Kind::Open {
                 continue;
             }
             let lost = match position.proof.offset {
-                // Nothing was read of it: it is one of those that are read now, unless nothing at all was found.
-                0 => place == youngest && !any && !anew(position),
+                // Nothing was read of it: it is one of those that are read now, unless there is only a new file.
+                0 => place == youngest && !any && !rotated && !anew(position),
                 // Of a rotated file that was read to its end nothing is lost.
                 offset => place == youngest || position.size > offset,
             };
