@@ -1,6 +1,4 @@
 //! Compares the rows of a replay with what every client really did.
-
-#![allow(unreachable_pub, reason = "each test program uses its own part of this")]
 //!
 //! For every row that must come out:
 //! - missing: no row for a client whose refusal the log shows
@@ -8,6 +6,8 @@
 //! - doubtful: the same, but the row says so itself (who or where it was stands in `inferred`)
 //! - wrong: a certain field (neither null nor in `inferred`) that differs from the truth: the worst defect
 //! - lost: a field that the log reveals and the row has not right
+
+#![allow(unreachable_pub, reason = "each test program uses its own part of this")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
