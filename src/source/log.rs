@@ -213,8 +213,12 @@ impl Log {
             };
             return self.looked;
         }
-        match chain::list(&self.path, self.target.as_deref()) {
-            Ok(list) => self.known.get_or_insert_default().keep(&list, |_| true),
+        match self.list_known() {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && self.patient(now) => {
+                self.fail("follow", &error.to_string());
+                return false;
+            }
             Err(error) => self.fail("list the directory of", &error.to_string()),
         }
         if self.start == Start::End {
@@ -228,27 +232,30 @@ impl Log {
         true
     }
 
+    /// Takes all rotated files that there are for known.
+    pub(crate) fn list_known(&mut self) -> io::Result<()> {
+        let list = chain::list(&self.path, self.target.as_deref())?;
+        self.known.get_or_insert_default().keep(&chain::with_heads(&list)?, |_| true);
+        Ok(())
+    }
+
     fn open_live(&mut self, id: FileId, now: Millis) -> io::Result<()> {
         let opened = self.open_where_left(id);
         // Whatever became of that: what was live is not live any more.
         self.release(now);
-        let part = opened?;
-        // Renamed in between: the next pass sees what is there now.
-        if part.id == id {
-            self.adopt(part, now);
-        }
+        self.adopt(opened?, now);
         Ok(())
     }
 
     fn open_where_left(&mut self, id: FileId) -> io::Result<Part> {
         if let Some(at) = self.done.iter().position(|position| position.file == id)
             && let Some(position) = self.done.get(at)
-            && let Some(part) = Part::open_proven(&self.path, &position.proof, position.skipping, self.max_line)?
+            && let Some(part) = Part::open_proven(&self.path, id, &position.proof, position.skipping, self.max_line)?
         {
             self.done.remove(at);
             return Ok(part);
         }
-        let mut part = Part::open(&self.path, self.max_line)?;
+        let mut part = Part::open(&self.path, Some(id), self.max_line)?;
         match self.skip.take() {
             Some((sought, end)) if sought.is_none_or(|sought| sought == part.id) => part.skip_to_end(end)?,
             _ => {}
@@ -313,7 +320,7 @@ impl Log {
                     }
                     Err(error) => {
                         self.gap(sink, &format!("a rotated file cannot be read: {error}"));
-                        self.give_up_unknown();
+                        let _ = self.list_known();
                         self.parts[at].placed = true;
                     }
                 }
@@ -409,7 +416,7 @@ impl Log {
     pub(crate) fn drop_part(&mut self, at: usize) {
         let Some(mut part) = self.parts.remove(at) else { return };
         self.tally.add(part.take_tally());
-        self.known.get_or_insert_default().add(part.id, part.head());
+        self.known.get_or_insert_default().add(part.id, Some(part.head()));
         if part.offset > 0 {
             self.done.push_back(part.position(&self.path, Kind::Done, 0));
             if self.done.len() > MAX_DONE {

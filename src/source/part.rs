@@ -59,12 +59,13 @@ enum Body {
 }
 
 impl Part {
-    /// Opens a file at its beginning.
+    /// Opens a file at its beginning; only this one, if an identity is given.
     ///
     /// # Errors
-    /// When it cannot be opened, is no regular file, or is packed in a way that we cannot unpack.
-    pub(crate) fn open(path: &Path, max_line: usize) -> io::Result<Part> {
-        let file = open(path)?;
+    /// When it cannot be opened, is no regular file, or is packed in a way that we cannot unpack; `ResourceBusy` when there is
+    /// another file by now.
+    pub(crate) fn open(path: &Path, id: Option<FileId>, max_line: usize) -> io::Result<Part> {
+        let file = open(path, id)?;
         let meta = file.metadata()?;
         let is_packed = unpacked(path.file_name().unwrap_or_default().as_encoded_bytes()).1;
         let (body, size) = match is_packed {
@@ -91,9 +92,9 @@ impl Part {
     /// Opens a file where it was left, if it holds the bytes that were read then.
     ///
     /// # Errors
-    /// When it cannot be opened or read.
-    pub(crate) fn open_proven(path: &Path, proof: &Proof, skipping: bool, max_line: usize) -> io::Result<Option<Part>> {
-        let mut part = Part::open(path, max_line)?;
+    /// As with `open`, and when it cannot be read.
+    pub(crate) fn open_proven(path: &Path, id: FileId, proof: &Proof, skipping: bool, max_line: usize) -> io::Result<Option<Part>> {
+        let mut part = Part::open(path, Some(id), max_line)?;
         let sought = match &mut part.body {
             Body::Plain(file, cutter) => {
                 cutter.skipping = skipping;
@@ -306,9 +307,9 @@ impl Part {
     }
 
     /// Whether `other` holds nothing but what this file begins with: a copy of it, or one that is being made.
-    pub(crate) fn begins_with(&self, other: &Path, size: u64) -> io::Result<bool> {
+    pub(crate) fn begins_with(&self, other: &Path, id: FileId, size: u64) -> io::Result<bool> {
         let Body::Plain(file, _) = &self.body else { return Ok(false) };
-        let other = open(other)?;
+        let other = open(other, Some(id))?;
         let mut at = 0;
         while at < size {
             let piece = usize::try_from((size - at).min(CHUNK as u64)).unwrap_or(CHUNK);
@@ -344,12 +345,19 @@ impl Part {
     }
 }
 
-/// Opens a regular file without ever waiting: a FIFO that took its place does not block us.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+/// Opens a regular file without ever waiting: a FIFO that took its place does not block us. With an identity, anything else
+/// that the path leads to by now, because files are being renamed, is an error of the kind `ResourceBusy`.
+fn open(path: &Path, id: Option<FileId>) -> io::Result<File> {
+    let busy = || io::Error::new(io::ErrorKind::ResourceBusy, format!("{} was renamed meanwhile", path.display()));
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    match regular(&file.metadata()?) {
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && id.is_some() => return Err(busy()),
+        other => other?,
+    };
+    let meta = file.metadata()?;
+    match regular(&meta) {
         Some(error) => Err(error),
+        None if id.is_some_and(|id| id != FileId::of(&meta)) => Err(busy()),
         None => Ok(file),
     }
 }
@@ -359,10 +367,20 @@ pub(crate) fn regular(meta: &Metadata) -> Option<io::Error> {
     (!meta.is_file()).then(|| io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
 }
 
-/// The first bytes of a file, inflated if it is packed, at most 256.
-pub(crate) fn head_of(path: &Path, is_packed: bool) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
-    if is_packed { read_up_to(&mut packed::inflate(file)?, PROOF) } else { read_at(&file, 0, PROOF) }
+/// The first bytes of a file, inflated if it is packed, at most 256; none of a file that we may not read, or cannot unpack.
+///
+/// # Errors
+/// `ResourceBusy` when the path leads to another file by now.
+pub(crate) fn head_of(path: &Path, id: FileId, is_packed: bool) -> io::Result<Option<Vec<u8>>> {
+    let head = open(path, Some(id)).and_then(|file| match is_packed {
+        true => read_up_to(&mut packed::inflate(file)?, PROOF),
+        false => read_at(&file, 0, PROOF),
+    });
+    match head {
+        Ok(head) => Ok(Some(head)),
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 fn advance(head: &mut Vec<u8>, marker: &mut Vec<u8>, offset: &mut u64, dealt: &[u8]) {
