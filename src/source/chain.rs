@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::disk::head_of;
 use super::names::{Rotated, rotated, unpacked};
-use super::part::head_of;
 use super::position::{FileId, Mark, modified};
 
 /// A directory that changes while it is read is read again, but not for ever.

@@ -3,8 +3,9 @@
 use std::io;
 
 use super::chain::{self, Candidate};
+use super::disk::head_of;
 use super::log::{Log, MAX_PARTS, Named};
-use super::part::{Part, head_of};
+use super::part::Part;
 use super::position::{FileId, Kind, Position};
 use super::spec::Sink;
 use crate::model::Millis;
