@@ -4,19 +4,26 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::chain::{self, Candidate, Known};
+use super::chain::{self, Candidate, Headed};
 use super::log::{Log, MAX_PARTS, Named, ROTATE_WAIT};
-use super::part::{Part, head_of};
-use super::position::{FileId, Proof, modified};
+use super::part::Part;
+use super::position::{FileId, PROOF, Proof, modified};
 use super::spec::Sink;
 
 /// A rotated file and its first bytes.
 struct Seen<'a> {
     file: &'a Candidate,
-    head: Vec<u8>,
+    head: &'a [u8],
     known: bool,
     /// The open file that this is, or was compressed from.
     open: Option<FileId>,
+}
+
+impl Seen<'_> {
+    /// Whether its beginning is enough to tell a copy from a file that begins alike: not with the half of a line.
+    fn tells(&self) -> bool {
+        !self.file.rotated.packed && (self.head.len() == PROOF || self.head.ends_with(b"\n"))
+    }
 }
 
 impl Log {
@@ -27,13 +34,14 @@ impl Log {
     /// When the directory or one of these files cannot be read, or changed meanwhile.
     pub(crate) fn fill_in(&mut self, at: usize, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> io::Result<usize> {
         let list = chain::list(&self.path, self.target.as_deref())?;
+        let all = chain::with_heads(&list)?;
         if self.known.is_none() {
-            self.known.get_or_insert_default().keep(&list, |_| true);
+            self.known.get_or_insert_default().keep(&all, |_| true);
             return Ok(0);
         }
         let before = at.checked_sub(1).and_then(|before| self.parts.get(before)).map(|part| part.modified);
         let floor = before.or_else(|| self.done.back().map(|position| position.modified));
-        let seen = self.examine(&list, others, floor)?;
+        let seen = self.examine(&all, others, floor);
         let until = self.parts.get(at).and_then(|part| self.younger_than(part, &seen));
         let mut open = Vec::new();
         let mut later = Vec::new();
@@ -45,7 +53,7 @@ impl Log {
             }
         }
         let places = places(&seen);
-        self.settle_list(&list, &later);
+        self.known.get_or_insert_default().keep(&all, |id| !later.contains(&id));
         Ok(self.insert(at, open, &places, sink))
     }
 
@@ -76,7 +84,8 @@ impl Log {
         let part = &self.parts[at];
         let (proof, skipping, head, floor) = (part.proof(), part.skipping(), part.head().to_vec(), part.modified);
         let list = chain::list(&self.path, self.target.as_deref())?;
-        let seen = self.examine(&list, others, Some(floor))?;
+        let all = chain::with_heads(&list)?;
+        let seen = self.examine(&all, others, Some(floor));
         let copy = self.find_copy(&seen, &proof, skipping)?;
         let until = self.younger_than(part, &seen);
         let mut open = Vec::new();
@@ -87,7 +96,7 @@ impl Log {
                 continue;
             }
             if !one.known {
-                if one.file.size < proof.offset && !one.file.rotated.packed && !one.head.is_empty() && head.starts_with(&one.head) {
+                if one.file.size < proof.offset && one.tells() && head.starts_with(one.head) {
                     // The copy was made before the last lines that we have.
                     covered = true;
                 } else if until.is_some_and(|until| place >= until) || self.copied_from_open(one)? {
@@ -107,58 +116,39 @@ impl Log {
             None if covered => {}
             None => {
                 self.gap(sink, "it was truncated and no copy of it was found: what was written since the last look is lost");
-                if proof.head.begins(&head_of(&self.path, false).unwrap_or_default()) {
+                if proof.head.begins(&self.parts[at].first_bytes()) {
                     sink.reread(&self.path);
                 }
             }
         }
-        self.settle_list(&list, &later);
+        self.known.get_or_insert_default().keep(&all, |id| !later.contains(&id));
         self.parts[at].restart();
         self.insert(at, open, &places, sink);
         Ok(())
     }
 
-    /// All rotated files are as good as known: those that cannot be read are given up.
-    pub(crate) fn give_up_unknown(&mut self) {
-        if let Ok(list) = chain::list(&self.path, self.target.as_deref()) {
-            self.known.get_or_insert_default().keep(&list, |_| true);
-        }
-    }
-
-    fn examine<'a>(&self, list: &'a [Candidate], others: &dyn Fn(FileId) -> bool, floor: Option<i64>) -> io::Result<Vec<Seen<'a>>> {
+    fn examine<'a>(&self, all: &'a [Headed<'a>], others: &dyn Fn(FileId) -> bool, floor: Option<i64>) -> Vec<Seen<'a>> {
         // A file that was last written long before the one we come from is no successor of it, but came from an archive.
         let floor = floor.map_or(i64::MIN, |floor| floor.saturating_sub(ROTATE_WAIT.saturating_mul(1_000_000)));
-        let mut all = Vec::with_capacity(list.len());
-        for file in list {
-            let head = match head_of(&file.path, file.rotated.packed) {
-                Ok(head) => head,
-                // Packed by a program that we do not know: it was plain before, and read then.
-                Err(error) if self.holds(file.id) || error.kind() == io::ErrorKind::Unsupported => Vec::new(),
-                Err(error) => return Err(error),
-            };
-            all.push((file, head));
-        }
-        let known = |at: usize| {
-            let (file, head) = &all[at];
-            let unreadable = file.rotated.packed && head.is_empty();
-            unreadable || others(file.id) || file.modified < floor || self.known.as_ref().is_some_and(|known| known.is(at, &all))
-        };
-        let known: Vec<bool> = (0..all.len()).map(known).collect();
-        let mut seen = Vec::with_capacity(list.len());
-        for ((file, head), known) in all.into_iter().zip(known) {
+        let see = |(at, (file, head)): (usize, &'a Headed<'a>)| {
+            let head = head.as_deref();
             let packed_from = |part: &&Part| {
                 let first = part.first_bytes();
-                let away = self.live != Some(part.id) && !list.iter().any(|one| one.id == part.id);
-                away && !first.is_empty() && head == first
+                let away = self.live != Some(part.id) && !all.iter().any(|(one, _)| one.id == part.id);
+                away && !first.is_empty() && head == Some(&first)
             };
             let open = match file.rotated.packed {
                 _ if self.holds(file.id) => Some(file.id),
                 true => self.parts.iter().find(packed_from).map(|part| part.id),
                 false => None,
             };
-            seen.push(Seen { file, head, known: known || open.is_some(), open });
-        }
-        Ok(seen)
+            // Packed by a program that we do not know: it was plain before, and read then.
+            let foreign = file.rotated.packed && head.is_none_or(<[u8]>::is_empty);
+            let listed = || self.known.as_ref().is_some_and(|known| known.is(at, all));
+            let known = open.is_some() || foreign || others(file.id) || file.modified < floor || listed();
+            Seen { file, head: head.unwrap_or_default(), known, open }
+        };
+        all.iter().enumerate().map(see).collect()
     }
 
     /// Where the files begin that are younger than an open one that was rotated or deleted: they wait for its successor.
@@ -178,9 +168,9 @@ impl Log {
         let old = all().filter(|(_, one)| one.known).rev();
         for (place, one) in fresh.chain(old) {
             if one.file.rotated.packed || one.file.size >= proof.offset {
-                match Part::open_proven(&one.file.path, proof, skipping, self.max_line) {
+                match Part::open_proven(&one.file.path, one.file.id, proof, skipping, self.max_line) {
                     Ok(Some(part)) => return Ok(Some((place, part))),
-                    Err(error) if !one.known => return Err(error),
+                    Err(error) if !one.known || error.kind() == io::ErrorKind::ResourceBusy => return Err(error),
                     _ => {}
                 }
             }
@@ -190,11 +180,11 @@ impl Log {
 
     /// Whether a file holds only what an open one begins with: a copy, perhaps one that is still being made.
     fn copied_from_open(&self, one: &Seen<'_>) -> io::Result<bool> {
-        if one.file.rotated.packed || one.head.is_empty() {
+        if !one.tells() {
             return Ok(false);
         }
         for part in self.parts.iter().filter(|part| part.id != one.file.id) {
-            if part.begins_with(&one.file.path, one.file.size)? {
+            if part.begins_with(&one.file.path, one.file.id, one.file.size)? {
                 return Ok(true);
             }
         }
@@ -203,17 +193,9 @@ impl Log {
 
     /// Opens a rotated file that was not seen before.
     pub(crate) fn open_rotated(&self, file: &Candidate) -> io::Result<Part> {
-        let mut part = Part::open(&file.path, self.max_line)?;
-        if part.id != file.id {
-            return Err(io::Error::other(format!("{} was renamed meanwhile", file.path.display())));
-        }
+        let mut part = Part::open(&file.path, Some(file.id), self.max_line)?;
         part.placed = true;
         Ok(part)
-    }
-
-    fn settle_list(&mut self, list: &[Candidate], later: &[FileId]) {
-        let known: &mut Known = self.known.get_or_insert_default();
-        known.keep(list, |one| !later.contains(&one.id));
     }
 
     /// Puts files before the one at `at`, and before those that are younger by their place among the rotated files.
