@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use turnaway::cli;
+use turnaway::cli::common::Failure;
+use turnaway::cli::{self, CliError, Console};
 use turnaway::clock::SystemClock;
+use turnaway::config::Disk;
 
 /// Keeps the latest failed connection attempt of every MQTT client, read from the logs that the broker already writes.
 #[derive(Debug, Parser)]
@@ -26,6 +28,14 @@ enum Command {
     Explain(cli::explain::ExplainArgs),
     /// Lists, shows and tests grammars.
     Grammar(cli::grammar::GrammarArgs),
+    /// Lists the rows of the running daemon.
+    List(cli::list::ListArgs),
+    /// Deletes rows of the running daemon.
+    Delete(cli::delete::DeleteArgs),
+    /// Makes tokens for the API.
+    Token(cli::token::TokenArgs),
+    /// Says what would run, and what is wrong.
+    Check(cli::check::CheckArgs),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +46,10 @@ fn main() -> ExitCode {
         Command::Replay(args) => cli::replay::run(args, &clock),
         Command::Explain(args) => cli::explain::run(args, &clock),
         Command::Grammar(args) => cli::grammar::run(args),
+        Command::List(args) => at_console(|console| cli::list::run(args, console, &Disk)),
+        Command::Delete(args) => at_console(|console| cli::delete::run(args, console, &Disk)),
+        Command::Token(args) => at_console(|console| cli::token::run(args, console)),
+        Command::Check(args) => at_console(|console| cli::check::run(args, console, &Disk)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,4 +58,10 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// For the commands that talk to people. The others read standard input themselves.
+fn at_console(work: impl FnOnce(&mut Console<'_>) -> Result<(), CliError>) -> Result<(), Failure> {
+    let (mut input, mut output, mut notes) = (std::io::stdin().lock(), std::io::stdout(), std::io::stderr());
+    work(&mut Console::system(&mut input, &mut output, &mut notes)).map_err(Into::into)
 }

@@ -142,6 +142,8 @@ fn unknown(library: &Library, file: &Head) -> ReplayError {
     ReplayError::Unknown { path: file.path.clone(), lines, known: names(library) }
 }
 
+type Work<'a> = dyn FnMut(&[u8], u64, Option<u64>, &Path) + 'a;
+
 /// A log whose beginning was read to recognise it.
 struct Head {
     path: PathBuf,
@@ -160,7 +162,8 @@ impl Head {
         Ok(Head { path: path.to_owned(), file, head, written: written.and_then(|since| Millis::try_from(since.as_millis()).ok()) })
     }
 
-    fn each(&mut self, work: &mut dyn FnMut(&[u8], u64, Option<u64>, &Path)) -> Result<(), SourceError> {
+    /// Hands on the lines, each time with the bytes of the file that were read and its size.
+    fn each(&mut self, work: &mut Work<'_>) -> Result<(), SourceError> {
         let total = self.file.total();
         work(&std::mem::take(&mut self.head), self.file.done(), total, &self.path);
         loop {

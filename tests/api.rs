@@ -208,6 +208,8 @@ const EXPECTED: &[(&str, &str, &str, [u16; 3])] = &[
     ("GET", "/readyz", "/readyz", [200, 200, 200]),
     ("GET", "/", "/", [200, 200, 200]),
     ("GET", "/page.js", "/page.js", [200, 200, 200]),
+    ("GET", "/model.js", "/model.js", [200, 200, 200]),
+    ("GET", "/view.js", "/view.js", [200, 200, 200]),
     ("GET", "/page.css", "/page.css", [200, 200, 200]),
 ];
 
@@ -457,7 +459,13 @@ async fn only_requests_to_our_own_names_are_answered() {
 #[tokio::test]
 async fn the_page_is_strict_and_cached_by_its_version() {
     let server = Server::start(Options { tokens: true, ..Options::default() }).await;
-    for (path, kind) in [("/", "text/html"), ("/page.js", "text/javascript"), ("/page.css", "text/css")] {
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/page.js", "text/javascript"),
+        ("/model.js", "text/javascript"),
+        ("/view.js", "text/javascript"),
+        ("/page.css", "text/css"),
+    ] {
         let answer = server.get(path).await;
         assert!(answer.header("content-type").unwrap().starts_with(kind));
         let policy = answer.header("content-security-policy").unwrap();

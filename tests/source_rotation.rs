@@ -586,6 +586,22 @@ fn permission_denied_that_goes_away() {
 }
 
 #[test]
+fn a_path_that_cannot_be_followed_stops_nobody_else() {
+    let mut bench = Bench::following(&["x.log", "y.log"], Start::Beginning);
+    symlink("x.log", bench.path("x.log")).unwrap();
+    bench.append("y.log", lines(0, 2));
+    bench.expect(&lines(0, 2));
+    let status = bench.status();
+    assert_eq!((status[0].state, status[1].state), (LogState::Failing, LogState::Following));
+    assert!(status[0].error.as_ref().unwrap().contains("x.log"));
+    // Also right after a restart.
+    bench.kill().expect("");
+    bench.remove("x.log").append("x.log", lines(2, 3));
+    bench.expect(&lines(2, 3));
+    assert_eq!(bench.status()[0].error, None);
+}
+
+#[test]
 fn a_directory_or_a_fifo_in_the_place_of_the_file() {
     let mut bench = Bench::following(&["x.log", "y.log"], Start::Beginning);
     fs::create_dir(bench.path("x.log")).unwrap();

@@ -13,7 +13,7 @@ use crate::model::Millis;
 pub(super) type Body = Full<Bytes>;
 
 /// Scripts, styles and data from us alone, no frames, nothing inline: hostile text in a row stays text.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                            base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 

@@ -10,7 +10,7 @@
 //! | `GET /api/sources` | the state of each source | auditor |
 //! | `GET /metrics` | counters for Prometheus | auditor |
 //! | `GET /healthz`, `/readyz` | alive; ready | anyone |
-//! | `GET /`, `/page.js`, `/page.css` | the page; it holds no data | anyone |
+//! | `GET /`, `/page.js`, `/model.js`, `/view.js`, `/page.css` | the page; it holds no data | anyone |
 //!
 //! Paths, parameters, shapes and errors of the first four are TBMQ's, so that its clients work unchanged. We differ where TBMQ
 //! answers a caller's mistake with 500 (a number that is none, an unknown sort property): that is 400 here; and a DELETE

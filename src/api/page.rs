@@ -1,4 +1,4 @@
-//! The page's three files, embedded.
+//! The page's files, embedded.
 
 use std::sync::LazyLock;
 
@@ -13,8 +13,12 @@ use super::token::Hash;
 pub(super) enum Asset {
     /// The document.
     Html,
-    /// Its script.
+    /// Its script: state, requests, dialogs.
     Script,
+    /// The part of it that makes no elements: texts, times, the view in the address.
+    Model,
+    /// The part of it that makes elements.
+    View,
     /// Its style.
     Style,
 }
@@ -32,20 +36,24 @@ impl File {
     }
 }
 
-static FILES: LazyLock<[File; 3]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 5]> = LazyLock::new(|| {
     [
         File::new("text/html; charset=utf-8", include_str!("page/index.html")),
         File::new("text/javascript; charset=utf-8", include_str!("page/page.js")),
+        File::new("text/javascript; charset=utf-8", include_str!("page/model.js")),
+        File::new("text/javascript; charset=utf-8", include_str!("page/view.js")),
         File::new("text/css; charset=utf-8", include_str!("page/page.css")),
     ]
 });
 
 /// The file, or 304 if the caller has this version.
 pub(super) fn serve(asset: Asset, headers: &HeaderMap) -> Response<Body> {
-    let [html, script, style] = &*FILES;
+    let [html, script, model, view, style] = &*FILES;
     let file = match asset {
         Asset::Html => html,
         Asset::Script => script,
+        Asset::Model => model,
+        Asset::View => view,
         Asset::Style => style,
     };
     let known = headers

@@ -67,6 +67,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/readyz", Access::Public, Endpoint::Ready),
     route("GET", "/", Access::Public, Endpoint::Page(Asset::Html)),
     route("GET", "/page.js", Access::Public, Endpoint::Page(Asset::Script)),
+    route("GET", "/model.js", Access::Public, Endpoint::Page(Asset::Model)),
+    route("GET", "/view.js", Access::Public, Endpoint::Page(Asset::View)),
     route("GET", "/page.css", Access::Public, Endpoint::Page(Asset::Style)),
 ];
 

@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::tz::TimeZone;
 
+use crate::config::{self, DEFAULT_GRAMMARS};
 use crate::conversation::Settings;
 use crate::engine::Options;
 use crate::grammar::{Library, LibraryError};
 use crate::record::time::TimeFormat;
 use crate::replay::ReplayError;
-
-/// Where the operator's grammars are, unless the configuration says otherwise.
-pub const GRAMMARS: &str = "/etc/turnaway/grammars";
 
 /// How a command failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +61,8 @@ impl From<ReplayError> for Failure {
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
     /// The zone of stamps that name none, for example Europe/Berlin; the system's if absent.
-    #[arg(long, value_name = "ZONE")]
-    pub timezone: Option<String>,
+    #[arg(long, value_name = "ZONE", value_parser = config::zone)]
+    pub timezone: Option<TimeZone>,
     /// A listener that uses TLS (may be given several times): tells TLS from plaintext where the log names the port.
     #[arg(long = "tls-port", value_name = "N")]
     pub tls_ports: Vec<u16>,
@@ -79,23 +77,11 @@ pub struct LogArgs {
 /// The engine's options from the command line.
 ///
 /// # Errors
-/// A zone or format that is none.
+/// A format that is none.
 pub fn options(args: &LogArgs) -> Result<Options, Failure> {
-    let zone = match &args.timezone {
-        None => TimeZone::system(),
-        Some(name) => zone(name)?,
-    };
+    let zone = args.timezone.clone().unwrap_or_else(TimeZone::system);
     let time_format = args.time_format.as_deref().map(time_format).transpose()?;
     Ok(Options { settings: Settings { broker: String::new(), tls_ports: args.tls_ports.clone() }, zone, time_format })
-}
-
-/// A time zone by its name.
-///
-/// # Errors
-/// The system's zone database has no such name.
-pub fn zone(name: &str) -> Result<TimeZone, Failure> {
-    TimeZone::get(name)
-        .map_err(|_| Failure::usage(format!("there is no time zone \"{name}\"; use a name such as Europe/Berlin or UTC (package tzdata)")))
 }
 
 fn time_format(text: &str) -> Result<TimeFormat, Failure> {
@@ -104,22 +90,12 @@ fn time_format(text: &str) -> Result<TimeFormat, Failure> {
     })
 }
 
-/// `[GRAMMAR=]PATH`. A file that exists is a path, whatever its name.
-pub fn split_log(text: &str) -> (Option<String>, PathBuf) {
-    match text.split_once('=') {
-        Some((grammar, path)) if !grammar.contains('/') && !path.is_empty() && !Path::new(text).exists() => {
-            (Some(grammar.to_owned()), PathBuf::from(path))
-        }
-        _ => (None, PathBuf::from(text)),
-    }
-}
-
 /// The grammars: built in, and those of the directory. That the default directory is absent is fine.
 ///
 /// # Errors
 /// Faults of grammar files.
 pub fn library(directory: Option<&Path>) -> Result<Library, LibraryError> {
-    let default = Path::new(GRAMMARS);
+    let default = Path::new(DEFAULT_GRAMMARS);
     Library::load(directory.or_else(|| default.is_dir().then_some(default)))
 }
 

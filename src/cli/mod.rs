@@ -1,8 +1,22 @@
-//! The commands, one file each.
+//! The commands, one file each. Those that talk to people or to the daemon take a [`Console`], so that tests can stand in for both,
+//! and fail with a [`CliError`] that knows its exit code.
+//!
+//! Exit codes: 0 fine, 1 a failure of the work, 2 wrong usage or configuration.
 
+pub mod check;
+pub mod client;
 pub mod common;
+pub mod console;
+pub mod delete;
+mod error;
 pub mod explain;
 pub mod grammar;
+pub mod list;
+mod probe;
 pub mod replay;
 pub mod run;
 pub mod table;
+pub mod token;
+
+pub use console::Console;
+pub use error::CliError;

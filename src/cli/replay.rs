@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::common::{Failure, library, options};
 use super::table::{Format, render};
 use crate::clock::Clock;
+use crate::config::LogArg;
 use crate::engine::Recognised;
 use crate::replay::{ReplaySource, Watcher, replay};
 use crate::store::Table;
@@ -32,7 +33,7 @@ pub struct ReplayArgs {
     pub paths: Vec<PathBuf>,
     /// A log of a further broker, with its grammar's name before it.
     #[arg(long = "log", value_name = "[GRAMMAR=]PATH")]
-    pub logs: Vec<String>,
+    pub logs: Vec<LogArg>,
     /// The grammar of the PATHs, instead of recognising it.
     #[arg(long, value_name = "NAME")]
     pub grammar: Option<String>,
@@ -52,8 +53,7 @@ pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
     let options = options(&args.common)?;
     let mut sources: Vec<ReplaySource> = Vec::new();
     for log in &args.logs {
-        let (grammar, path) = super::common::split_log(log);
-        sources.push(ReplaySource { grammar, paths: vec![path], options: options.clone() });
+        sources.push(ReplaySource { grammar: log.grammar.clone(), paths: vec![PathBuf::from(&log.path)], options: options.clone() });
     }
     if !args.paths.is_empty() {
         sources.push(ReplaySource { grammar: args.grammar.clone(), paths: args.paths.clone(), options });

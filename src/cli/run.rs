@@ -9,7 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::common::Failure;
 use crate::api::{Api, Limits, Listen, Listener, Tokens, bind, serve};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigArgs, Disk, Level, Loaded, SourceConfig, Start, load};
+use crate::config::{Config, ConfigArgs, ConfigError, Disk, Level, Loaded, SourceConfig, Start, load};
 use crate::conversation::Settings;
 use crate::daemon::{self, Ingest, IngestError, Shared};
 use crate::engine::Options;
@@ -37,8 +37,12 @@ pub struct RunArgs {
 /// # Errors
 /// A wrong configuration, a database or address that cannot be used, a store that breaks.
 pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
-    let Loaded { config, library, .. } =
-        load(&args.config, &Disk).map_err(|error| Failure::usage(error.render(std::io::stderr().is_terminal())))?;
+    let wrong = |error: ConfigError| Failure::usage(error.render(std::io::stderr().is_terminal()));
+    let Loaded { config, library, file } = load(&args.config, &Disk).map_err(wrong)?;
+    if config.sources.is_empty() {
+        let file = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
+        return Err(wrong(ConfigError::NoSources { file }));
+    }
     start_log(config.log);
     let settings = store::Settings { retention: config.retention, max_clients: config.max_clients };
     let store: Arc<dyn store::Store> =

@@ -56,9 +56,14 @@ impl Raw {
     /// Reads the text of a configuration file; `file` names it in messages.
     pub fn read(file: &str, source: &str) -> Raw {
         let (mut reader, document) = Reader::document(source);
+        let broken: Vec<usize> = reader.faults.iter().map(|fault| fault.span.start).collect();
         let mut raw = Raw { file: file.to_owned(), text: source.to_owned(), ..Raw::default() };
         raw.top(&mut reader, &document);
+        // What stands in place of a value that is no TOML is not the user's: nothing more is to be said about it.
+        let mut later = reader.faults.split_off(broken.len());
+        later.retain(|fault| !broken.contains(&fault.span.start));
         raw.faults = reader.faults;
+        raw.faults.append(&mut later);
         raw
     }
 

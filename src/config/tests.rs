@@ -340,11 +340,6 @@ error: string values must be quoted, expected literal string
 1 | log = 
   |       ^ not valid TOML here
   |
-error: "" is no level
- --> /etc/turnaway/turnaway.toml:1:7
-  |
-1 | log = 
-  |       ^ expected one of error, warn, info, debug
 error: "x" is no retention
  --> /etc/turnaway/turnaway.toml:2:13
   |

@@ -99,7 +99,7 @@ pub(super) fn host(text: &str) -> Result<String, String> {
 }
 
 /// A name that we show: what is wrong with it, if anything.
-pub(super) fn name_fault(name: &str) -> Option<&'static str> {
+pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
     if name.trim().is_empty() {
         Some("expected a name")
     } else if name.len() > 64 {

@@ -328,9 +328,12 @@ impl Joiner {
                 inferred.push(Field::TlsUsed);
                 "one of several of this address"
             }
-            Found::Guess(opened) => {
+            Found::Guess(opened, one_listener) => {
                 record.joined(&opened);
-                inferred.extend([Field::IpAddress, Field::TlsUsed]);
+                inferred.push(Field::IpAddress);
+                if !one_listener {
+                    inferred.push(Field::TlsUsed);
+                }
                 "guessed: several connections were open, or some are not listed"
             }
             Found::Nobody if named => "by the address that it names",

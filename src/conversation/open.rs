@@ -52,8 +52,8 @@ pub enum Found {
     Certain(Box<Opened>),
     /// It is one of several with one address; the port may differ.
     Address(Box<Opened>),
-    /// One of several, of which this is the likeliest.
-    Guess(Box<Opened>),
+    /// One of several, of which this is the likeliest; true: all of them came in by one listener.
+    Guess(Box<Opened>, bool),
     /// None is listed that it could be.
     Nobody,
 }
@@ -131,10 +131,11 @@ impl Open {
         }
         drop(live);
         let guess = self.likeliest(ts, tls);
+        let one_listener = self.complete && self.list.windows(2).all(|pair| pair[0].facts.server_port == pair[1].facts.server_port);
         self.owed += 1;
         let found = guess.map_or(Found::Nobody, |index| {
             self.list[index].guessed = true;
-            Found::Guess(Box::new(self.list[index].clone()))
+            Found::Guess(Box::new(self.list[index].clone()), one_listener)
         });
         self.settle();
         found

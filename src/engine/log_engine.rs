@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::prefilter::Prefilter;
 use super::stream::{Line, Stream, StreamState, Surroundings};
 use super::trace::{Fate, Trace};
 use crate::conversation::Settings;
@@ -54,6 +55,7 @@ pub struct Stats {
 pub struct Engine {
     grammar: Arc<Grammar>,
     options: Options,
+    prefilter: Option<Prefilter>,
     unwrapper: Unwrapper,
     streams: HashMap<Vec<u8>, (u64, Stream)>,
     turn: u64,
@@ -74,7 +76,8 @@ impl Engine {
     /// An engine that has seen nothing.
     pub fn new(grammar: Arc<Grammar>, options: Options) -> Engine {
         let unwrapper = Unwrapper::new(options.zone.clone());
-        Engine { grammar, options, unwrapper, streams: HashMap::new(), turn: 0, stats: Stats::default(), reference: None }
+        let prefilter = Prefilter::new(&grammar);
+        Engine { grammar, options, prefilter, unwrapper, streams: HashMap::new(), turn: 0, stats: Stats::default(), reference: None }
     }
 
     /// The grammar in use.
@@ -87,15 +90,28 @@ impl Engine {
         self.stats
     }
 
-    /// Takes in whole lines; the last may lack its line end.
+    /// An engine that looks at every line: what the prefilter is measured against.
+    pub fn without_prefilter(grammar: Arc<Grammar>, options: Options) -> Engine {
+        Engine { prefilter: None, ..Engine::new(grammar, options) }
+    }
+
+    /// Takes in whole lines; the last may lack its line end. Lines that no rule can take are passed over unread where the log's
+    /// wrappers allow it.
     pub fn feed(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let (line, after) = rest.split_at(end);
-            self.line(line, read_at, out, None);
-            rest = after;
+        let mut at = 0;
+        while at < bytes.len() {
+            let next = match &self.prefilter {
+                Some(prefilter) if self.unwrapper.searchable() && !self.streams.values().any(|(_, stream)| stream.is_unfinished()) => {
+                    let Some(next) = prefilter.next_line(bytes, at) else { break };
+                    self.stats.lines += lines(&bytes[at..next.start]);
+                    next
+                }
+                _ => at..memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1),
+            };
+            at = next.end;
+            self.line(&bytes[next], read_at, out, None);
         }
+        self.stats.lines += lines(&bytes[at..]);
     }
 
     /// Says when the log was last written, for the first stamps without year or date. Without it the time of reading serves.
@@ -109,7 +125,7 @@ impl Engine {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.stats.lines += 1;
         let reference = self.reference.unwrap_or(read_at);
-        let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near } = self;
+        let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near, .. } = self;
         let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, near };
         let mut crew = Crew { streams, turn, declared: &options.time_format };
         match unwrapper.line(line, reference) {
@@ -132,7 +148,7 @@ impl Engine {
     /// The log is at its end for good.
     pub fn finish(&mut self, out: &mut Vec<Attempt>) {
         let read_at = self.reference.unwrap_or_default();
-        let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near } = self;
+        let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near, .. } = self;
         let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, near };
         let mut crew = Crew { streams, turn, declared: &options.time_format };
         while let Some(piece) = unwrapper.flush(read_at) {
@@ -227,4 +243,9 @@ fn set(trace: &mut Option<&mut Trace>, fate: Fate) {
     if let Some(trace) = trace {
         trace.fate = fate;
     }
+}
+
+/// How many lines stand here; the last may lack its end.
+fn lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64 + u64::from(bytes.last().is_some_and(|byte| *byte != b'\n'))
 }

@@ -3,6 +3,7 @@
 //! `run`, `replay`, `explain` and the grammars' samples all use this one engine.
 
 mod log_engine;
+mod prefilter;
 mod recognise;
 mod stream;
 mod trace;

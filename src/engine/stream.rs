@@ -109,6 +109,11 @@ impl Stream {
         self.joiner.tick(around.settings, now, around.out);
     }
 
+    /// Whether a record of several lines is not whole yet: then every line may belong to it.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.unfinished.is_some()
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         self.unfinished.is_some() || self.joiner.is_waiting()
     }

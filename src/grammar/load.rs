@@ -132,7 +132,8 @@ fn multiline<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize
     let max_lines = table.number(reader, "max_lines", 2..=64).unwrap_or(8);
     let cut_at = table.number(reader, "cut_at", 1..=1 << 20).unwrap_or(usize::MAX);
     table.finish(reader);
-    Some(Multiline { first: Matcher::new(&first?), ends: ends?.value.into_bytes(), max_lines, cut_at })
+    let first = first?;
+    Some(Multiline { literal: literal::longest(&first), first: Matcher::new(&first), ends: ends?.value.into_bytes(), max_lines, cut_at })
 }
 
 fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<(Rule, Range<usize>)> {

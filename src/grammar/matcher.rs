@@ -212,7 +212,7 @@ fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
     }
 }
 
-fn complete<'a, T>(result: IResult<&'a [u8], T>) -> Option<T> {
+fn complete<T>(result: IResult<&[u8], T>) -> Option<T> {
     match result {
         Ok(([], value)) => Some(value),
         _ => None,

@@ -45,6 +45,8 @@ pub struct Header {
 pub struct Multiline {
     /// The first line's message.
     pub first: Matcher,
+    /// The text that any first line holds.
+    pub literal: Vec<u8>,
     /// How the last line ends. A first line that ends so is whole by itself.
     pub ends: Vec<u8>,
     /// More lines than this are no record.

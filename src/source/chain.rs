@@ -6,12 +6,14 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::disk::head_of;
 use super::names::{Rotated, rotated, unpacked};
-use super::part::head_of;
 use super::position::{FileId, Mark, modified};
 
 /// A directory that changes while it is read is read again, but not for ever.
-const LISTINGS: usize = 4;
+const LISTINGS: usize = 8;
+/// Files that are remembered although they are gone: one that is being renamed may only seem so.
+const GONE: usize = 256;
 
 /// A file that may be a rotated one of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,17 +28,22 @@ pub(crate) struct Candidate {
 /// The rotated files beside a live path (and beside the file that a symbolic link leads to), the oldest first.
 ///
 /// # Errors
-/// When a directory cannot be read; one that does not exist is empty.
+/// When a directory cannot be read (one that does not exist is empty), or changes all the time: to be tried again.
 pub(crate) fn list(live: &Path, target: Option<&Path>) -> io::Result<Vec<Candidate>> {
     let mut before = list_once(live, target)?;
-    // Rotation renames many files, one after the other: only two equal listings show a state that existed.
+    // Rotation renames many files, one after the other, and reading a directory meanwhile may miss some: only two equal
+    // listings show a state that existed.
+    let mut stable = false;
     for _ in 1..LISTINGS {
         let again = list_once(live, target)?;
-        let same = before.len() == again.len() && before.iter().zip(&again).all(|(a, b)| a.path == b.path && a.id == b.id);
+        stable = before.len() == again.len() && before.iter().zip(&again).all(|(a, b)| a.path == b.path && a.id == b.id);
         before = again;
-        if same {
+        if stable {
             break;
         }
+    }
+    if !stable {
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "files are being renamed beside it"));
     }
     without_doubles(&mut before);
     order(&mut before);
@@ -116,33 +123,54 @@ fn by_numbers(a: &Candidate, b: &Candidate) -> Ordering {
     a.rotated.numbers.cmp(&b.rotated.numbers)
 }
 
-/// The rotated files whose lines are accounted for, one way or another.
+/// A rotated file and its first bytes; none if it cannot be read.
+pub(crate) type Headed<'a> = (&'a Candidate, Option<Vec<u8>>);
+
+/// Reads the first bytes of each file.
+///
+/// # Errors
+/// When files are renamed meanwhile.
+pub(crate) fn with_heads(list: &[Candidate]) -> io::Result<Vec<Headed<'_>>> {
+    list.iter().map(|file| Ok((file, head_of(&file.path, file.id, file.rotated.packed)?))).collect()
+}
+
+/// The rotated files whose lines are accounted for, one way or another, with the mark of their first bytes if it is known.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Vec<(FileId, Mark)>);
+pub(crate) struct Known(Vec<(FileId, Option<Mark>)>);
 
 impl Known {
-    /// Whether a file is one of these, or came from one of them by compression. A reused inode does not deceive it.
-    pub(crate) fn is(&self, candidate: &Candidate, head: &[u8], list: &[Candidate]) -> bool {
+    /// Whether the file at `at`, of all files with their first bytes, is one of these, or came from one by compression. A
+    /// reused inode does not deceive it.
+    pub(crate) fn is(&self, at: usize, all: &[Headed<'_>]) -> bool {
+        let Some((file, head)) = all.get(at) else { return false };
         self.0.iter().any(|(id, mark)| {
-            let same = *id == candidate.id && (mark.len == 0 || mark.begins(head));
+            let is_it = |(file, head): &Headed<'_>| match (mark, head) {
+                (Some(mark), Some(head)) => file.id == *id && (mark.begins(head) || (mark.len == 0 && head.is_empty())),
+                _ => file.id == *id,
+            };
             // A packed file has another identity than the file it came from, which is gone then.
-            let packed = candidate.rotated.packed && mark.begins(head) && !list.iter().any(|one| one.id == *id);
-            same || packed
+            let same = mark.as_ref().zip(head.as_ref()).is_some_and(|(mark, head)| mark.len > 0 && mark.holds(head));
+            is_it(&all[at]) || (same && file.rotated.packed && !all.iter().any(is_it))
         })
     }
 
     /// Adds one.
-    pub(crate) fn add(&mut self, id: FileId, head: &[u8]) {
+    pub(crate) fn add(&mut self, id: FileId, head: Option<&[u8]>) {
         self.0.retain(|(known, _)| *known != id);
-        self.0.push((id, Mark::of(head)));
+        self.0.push((id, head.map(Mark::of)));
     }
 
-    /// Remembers these and forgets what no longer exists.
-    pub(crate) fn keep(&mut self, list: &[Candidate], settled: impl Fn(&Candidate) -> bool) {
-        self.0.retain(|(id, _)| list.iter().any(|one| one.id == *id));
-        for candidate in list.iter().filter(|one| settled(one)) {
-            let head = head_of(&candidate.path, candidate.rotated.packed).unwrap_or_default();
-            self.add(candidate.id, &head);
+    /// Remembers these, and for a while those that are gone.
+    pub(crate) fn keep(&mut self, all: &[Headed<'_>], settled: impl Fn(FileId) -> bool) {
+        let listed = |id: &FileId| all.iter().any(|(file, _)| file.id == *id);
+        let mut surplus = self.0.iter().filter(|(id, _)| !listed(id)).count().saturating_sub(GONE);
+        self.0.retain(|(id, _)| {
+            let forget = surplus > 0 && !listed(id);
+            surplus -= usize::from(forget);
+            !forget
+        });
+        for (file, head) in all.iter().filter(|(file, _)| settled(file.id)) {
+            self.add(file.id, head.as_deref());
         }
     }
 }
@@ -189,7 +217,7 @@ mod tests {
     fn a_reused_inode_is_not_known() {
         let mut known = Known::default();
         let id = FileId { device: 1, inode: 7 };
-        known.add(id, b"old content\n");
+        known.add(id, Some(b"old content\n"));
         let file = |name: &str, inode| Candidate {
             path: PathBuf::from(name),
             id: FileId { device: 1, inode },
@@ -198,9 +226,14 @@ mod tests {
             rotated: rotated(b"x.log", name.as_bytes()).unwrap(),
         };
         let (same, gz) = (file("x.log.1", 7), file("x.log.1.gz", 8));
-        assert!(known.is(&same, b"old content\nand more\n", std::slice::from_ref(&same)));
-        assert!(!known.is(&same, b"new content\n", std::slice::from_ref(&same)));
-        assert!(known.is(&gz, b"old content\n", std::slice::from_ref(&gz)));
-        assert!(!known.is(&gz, b"old content\n", &[same, gz.clone()]), "the plain file is still there");
+        let old = || Some(b"old content\n".to_vec());
+        let new = || Some(b"new content\n".to_vec());
+        assert!(known.is(0, &[(&same, Some(b"old content\nand more\n".to_vec()))]));
+        assert!(known.is(0, &[(&same, None)]), "no longer readable");
+        assert!(!known.is(0, &[(&same, new())]));
+        assert!(known.is(0, &[(&gz, old())]));
+        assert!(!known.is(0, &[(&gz, None)]));
+        assert!(!known.is(0, &[(&gz, old()), (&same, old())]), "the plain file is still there");
+        assert!(known.is(0, &[(&gz, old()), (&same, new())]), "that is another file");
     }
 }

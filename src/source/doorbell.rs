@@ -221,3 +221,60 @@ impl Doorbell {
         std::mem::take(&mut state.ring)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{AccessKind, AccessMode, CreateKind, DataChange, Flag, MetadataKind, RenameMode};
+
+    fn heard(event: Event) -> Ring {
+        let doorbell = Doorbell::without_events();
+        doorbell.bell.lock().files = vec![PathBuf::from("/l/x.log")];
+        doorbell.bell.hear(&event);
+        doorbell.bell.lock().ring
+    }
+
+    #[test]
+    fn only_what_may_bring_lines_rings() {
+        let data = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        let (none, rung, names) = (Ring::default(), Ring { rung: true, names: false }, Ring { rung: true, names: true });
+        let cases = [
+            (data, "/l/x.log", rung),
+            // A line that comes late to the rotated file.
+            (data, "/l/x.log.1", rung),
+            (data, "/l/other", none),
+            // Our own reading.
+            (EventKind::Access(AccessKind::Open(AccessMode::Any)), "/l/x.log", none),
+            (EventKind::Access(AccessKind::Close(AccessMode::Read)), "/l/x.log", none),
+            (EventKind::Create(CreateKind::File), "/l/y.log", names),
+            (EventKind::Modify(ModifyKind::Name(RenameMode::To)), "/l/x.log.1", names),
+            // Permission granted.
+            (EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)), "/l/x.log", names),
+        ];
+        for (kind, path, expected) in cases {
+            assert_eq!(heard(Event::new(kind).add_path(PathBuf::from(path))), expected, "{kind:?} {path}");
+        }
+        let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        assert_eq!(heard(overflow), names);
+    }
+
+    #[test]
+    fn a_ring_before_the_wait_counts_once() {
+        let doorbell = Doorbell::without_events();
+        doorbell.bell().ring();
+        assert!(doorbell.wait(Duration::from_secs(60)).rung);
+        assert!(!doorbell.wait(Duration::ZERO).rung);
+    }
+
+    #[test]
+    fn without_events_the_clock_ticks_faster_and_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut doorbell = Doorbell::without_events();
+        let missing = dir.path().join("missing");
+        doorbell.watch(std::slice::from_ref(&missing), &[]);
+        assert_eq!(doorbell.patience(), WITH_EVENTS, "nothing can happen in a directory that does not exist");
+        doorbell.watch(&[missing, dir.path().to_path_buf()], &[]);
+        assert_eq!(doorbell.patience(), WITHOUT_EVENTS);
+        assert!(doorbell.state().iter().all(|state| state.polled.is_some()));
+    }
+}

@@ -9,21 +9,18 @@ use std::sync::Arc;
 
 use super::chain::{self, Known};
 use super::decide::{Action, Facts, Holder, decide};
+use super::disk::regular;
 use super::lines::Tally;
 use super::names::unpacked;
-use super::part::{Part, Step, regular};
+use super::part::Part;
 use super::position::{FileId, Kind, Position};
 use super::spec::{LogState, LogStatus, Sink, Start};
 use crate::model::Millis;
 
 /// How long a rotated file must have been quiet before it is left, and how long what should be readable may be unreadable.
 pub(crate) const ROTATE_WAIT: Millis = 10_000;
-/// Rotated files that are remembered after they were left.
-const MAX_DONE: usize = 4;
 /// Files of one log that are open at a time.
 pub(crate) const MAX_PARTS: usize = 256;
-/// A file that is emptied over and over within one pass can wait for the next one.
-const MAX_RESTARTS: u32 = 8;
 
 /// What the path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,17 +50,19 @@ pub(crate) struct Log {
     pub(crate) known: Option<Known>,
     pub(crate) max_line: usize,
     pub(crate) gaps: u64,
+    /// The directory's time of change when it was last listed for want of a live file.
+    pub(crate) listed: Option<i64>,
     /// The time of the present pass.
     pub(crate) now: Millis,
-    looked: bool,
+    pub(crate) looked: bool,
     start: Start,
     /// The file to begin at the end of, and that end.
     skip: Option<(Option<FileId>, u64)>,
     alias: bool,
     error: Option<String>,
-    trouble: Option<Millis>,
-    tally: Tally,
-    changed: Option<Millis>,
+    pub(crate) trouble: Option<Millis>,
+    pub(crate) tally: Tally,
+    pub(crate) changed: Option<Millis>,
     missing_since: Option<Millis>,
 }
 
@@ -80,6 +79,7 @@ impl Log {
             known: None,
             max_line,
             gaps: 0,
+            listed: None,
             now: 0,
             looked: false,
             start,
@@ -159,6 +159,9 @@ impl Log {
     /// Takes over an open file.
     pub(crate) fn adopt(&mut self, part: Part, now: Millis) {
         self.release(now);
+        if let Some(before) = self.parts.back_mut() {
+            before.changed = now;
+        }
         self.live = Some(part.id);
         self.parts.push_back(part);
     }
@@ -207,8 +210,12 @@ impl Log {
             };
             return self.looked;
         }
-        match chain::list(&self.path, self.target.as_deref()) {
-            Ok(list) => self.known.get_or_insert_default().keep(&list, |_| true),
+        match self.list_known() {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && self.patient(now) => {
+                self.fail("follow", &error.to_string());
+                return false;
+            }
             Err(error) => self.fail("list the directory of", &error.to_string()),
         }
         if self.start == Start::End {
@@ -222,26 +229,30 @@ impl Log {
         true
     }
 
+    /// Takes all rotated files that there are for known.
+    pub(crate) fn list_known(&mut self) -> io::Result<()> {
+        let list = chain::list(&self.path, self.target.as_deref())?;
+        self.known.get_or_insert_default().keep(&chain::with_heads(&list)?, |_| true);
+        Ok(())
+    }
+
     fn open_live(&mut self, id: FileId, now: Millis) -> io::Result<()> {
         let opened = self.open_where_left(id);
         // Whatever became of that: what was live is not live any more.
         self.release(now);
-        let part = opened?;
-        // Renamed in between: the next pass sees what is there now.
-        if part.id == id {
-            self.adopt(part, now);
-        }
+        self.adopt(opened?, now);
         Ok(())
     }
 
     fn open_where_left(&mut self, id: FileId) -> io::Result<Part> {
         if let Some(at) = self.done.iter().position(|position| position.file == id)
-            && let Some(position) = self.done.remove(at)
-            && let Some(part) = Part::open_proven(&self.path, &position.proof, position.skipping, self.max_line)?
+            && let Some(position) = self.done.get(at)
+            && let Some(part) = Part::open_proven(&self.path, id, &position.proof, position.skipping, self.max_line)?
         {
+            self.done.remove(at);
             return Ok(part);
         }
-        let mut part = Part::open(&self.path, self.max_line)?;
+        let mut part = Part::open(&self.path, Some(id), self.max_line)?;
         match self.skip.take() {
             Some((sought, end)) if sought.is_none_or(|sought| sought == part.id) => part.skip_to_end(end)?,
             _ => {}
@@ -255,138 +266,6 @@ impl Log {
             && let Some(part) = self.parts.iter_mut().find(|part| part.id == id)
         {
             part.changed = now;
-        }
-    }
-
-    /// Reads what is there, within the budget in bytes. Returns whether there is more.
-    pub(crate) fn pump(
-        &mut self,
-        now: Millis,
-        budget: &mut usize,
-        buf: &mut Vec<u8>,
-        others: &dyn Fn(FileId) -> bool,
-        sink: &mut dyn Sink,
-    ) -> bool {
-        let path = Arc::clone(&self.path);
-        let (mut at, mut restarts) = (0, 0);
-        while at < self.parts.len() {
-            let part = &mut self.parts[at];
-            if part.offset == 0 && !part.placed {
-                match part.has_news().and_then(|news| if news { self.fill_in(at, others, sink).map(Some) } else { Ok(None) }) {
-                    Ok(None) => {
-                        self.parts[at].at_end = true;
-                        at += 1;
-                        continue;
-                    }
-                    Ok(Some(0)) => {}
-                    Ok(Some(_)) => continue,
-                    Err(error) if self.patient(now) => {
-                        self.fail("read the rotated files of", &error.to_string());
-                        return false;
-                    }
-                    Err(error) => {
-                        self.gap(sink, &format!("a rotated file cannot be read: {error}"));
-                        self.give_up_unknown();
-                        self.parts[at].placed = true;
-                    }
-                }
-            }
-            loop {
-                if *budget == 0 {
-                    return true;
-                }
-                let Some(part) = self.parts.get_mut(at) else { break };
-                let step = part.read(buf, now, &mut |bytes| sink.lines(&path, bytes));
-                self.tally.add(part.take_tally());
-                match step {
-                    Ok(Step::Read(n)) => {
-                        *budget = budget.saturating_sub(n.max(1));
-                        self.changed = Some(now);
-                    }
-                    Ok(Step::End) => {
-                        at += 1;
-                        break;
-                    }
-                    Ok(Step::Changed) if restarts >= MAX_RESTARTS => return true,
-                    Ok(Step::Changed) => {
-                        restarts += 1;
-                        if let Err(error) = self.emptied(at, others, sink) {
-                            self.fail("look for the copy of", &error.to_string());
-                            if self.patient(now) {
-                                return false;
-                            }
-                            self.gap(sink, &format!("it was truncated, and its copy cannot be read: {error}"));
-                            self.parts[at].restart();
-                            self.parts[at].placed = true;
-                        }
-                        break;
-                    }
-                    Err(error) => {
-                        if !self.broken(at, now, &error, sink) {
-                            return false;
-                        }
-                        break;
-                    }
-                }
-            }
-        }
-        self.trouble = None;
-        self.retire(now, sink);
-        false
-    }
-
-    /// A file cannot be read. Returns whether the others may go on.
-    fn broken(&mut self, at: usize, now: Millis, error: &io::Error, sink: &mut dyn Sink) -> bool {
-        self.fail("read", &error.to_string());
-        if error.kind() == io::ErrorKind::StaleNetworkFileHandle {
-            // The server forgot the handles: locate the files as after a restart.
-            self.stored = self.positions();
-            self.parts.clear();
-            self.done.clear();
-            (self.live, self.looked) = (None, false);
-            return false;
-        }
-        let part = &self.parts[at];
-        let why = format!("{}: {error}", part.path.display());
-        let (live, is_packed) = (self.live == Some(part.id), part.is_packed());
-        if live || (!is_packed && self.patient(now)) {
-            return false;
-        }
-        self.gap(sink, &why);
-        self.drop_part(at);
-        true
-    }
-
-    /// Leaves rotated files that are read to their end and quiet.
-    fn retire(&mut self, now: Millis, sink: &mut dyn Sink) {
-        let path = Arc::clone(&self.path);
-        let mut at = 0;
-        while at < self.parts.len() {
-            let crowded = self.parts.len() > MAX_PARTS;
-            let part = &mut self.parts[at];
-            let quiet = part.is_packed() || now.saturating_sub(part.changed) >= ROTATE_WAIT || crowded;
-            if self.live == Some(part.id) || !part.at_end || !quiet {
-                at += 1;
-                continue;
-            }
-            if let Err(error) = part.finish(&mut |bytes| sink.lines(&path, bytes)) {
-                let why = format!("the last line of {}: {error}", part.path.display());
-                self.gap(sink, &why);
-            }
-            self.drop_part(at);
-        }
-    }
-
-    /// Closes a file and remembers how far it was read.
-    pub(crate) fn drop_part(&mut self, at: usize) {
-        let Some(mut part) = self.parts.remove(at) else { return };
-        self.tally.add(part.take_tally());
-        self.known.get_or_insert_default().add(part.id, part.head());
-        if part.offset > 0 {
-            self.done.push_back(part.position(&self.path, Kind::Done, 0));
-            if self.done.len() > MAX_DONE {
-                self.done.pop_front();
-            }
         }
     }
 
@@ -409,7 +288,9 @@ impl Log {
         if !self.looked {
             return self.stored.clone();
         }
-        let open = self.parts.iter().map(|part| part.position(&self.path, Kind::Open, 0));
+        // Of a file whose place is not settled nothing is said: it is found again as what comes after the others.
+        let settled = self.parts.iter().filter(|part| part.offset > 0 || part.placed || part.visited);
+        let open = settled.map(|part| part.position(&self.path, Kind::Open, 0));
         let all = self.done.iter().cloned().chain(open);
         all.zip(0..).map(|(position, order)| Position { order, ..position }).collect()
     }

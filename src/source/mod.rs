@@ -6,13 +6,14 @@
 //! first bytes, and is trusted only if both still hold.
 //!
 //! From the inside out: `lines` cuts bytes into lines, `part` is one open file, `names` and `chain` put rotated files in
-//! order, `decide` holds the decisions as pure functions, `log` follows one path (`rotate` and `restore` find what came in
-//! between), `follow` all paths of a source.
+//! order, `decide` holds the decisions as pure functions, `log` follows one path (`pump` reads it, `rotate` and `restore` find
+//! what came in between), `follow` all paths of a source.
 
 mod chain;
 mod chunks;
 mod decide;
 mod discover;
+mod disk;
 mod doorbell;
 mod finished;
 mod follow;
@@ -22,6 +23,7 @@ mod names;
 mod packed;
 mod part;
 mod position;
+mod pump;
 mod restore;
 mod rotate;
 mod spec;

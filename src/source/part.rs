@@ -1,14 +1,15 @@
 //! One open file of a log: the live one, or a rotated one whose end is still to be read.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use memchr::memchr;
 
 use super::chunks::{CHUNK, Chunks};
 use super::decide::{Verdict, verdict};
+use super::disk::{open, read_at, read_into, read_up_to};
 use super::lines::{Cutter, Tally};
 use super::names::unpacked;
 use super::packed;
@@ -36,6 +37,8 @@ pub(crate) struct Part {
     pub(crate) id: FileId,
     /// All files before it are accounted for, even while none of it is read.
     pub(crate) placed: bool,
+    /// What came before it was looked for at least once.
+    pub(crate) visited: bool,
     /// Nothing whole is left to read, as far as is known.
     pub(crate) at_end: bool,
     /// When it last grew, or ceased to be the live file.
@@ -57,12 +60,13 @@ enum Body {
 }
 
 impl Part {
-    /// Opens a file at its beginning.
+    /// Opens a file at its beginning; only this one, if an identity is given.
     ///
     /// # Errors
-    /// When it cannot be opened, is no regular file, or is packed in a way that we cannot unpack.
-    pub(crate) fn open(path: &Path, max_line: usize) -> io::Result<Part> {
-        let file = open(path)?;
+    /// When it cannot be opened, is no regular file, or is packed in a way that we cannot unpack; `ResourceBusy` when there is
+    /// another file by now.
+    pub(crate) fn open(path: &Path, id: Option<FileId>, max_line: usize) -> io::Result<Part> {
+        let file = open(path, id)?;
         let meta = file.metadata()?;
         let is_packed = unpacked(path.file_name().unwrap_or_default().as_encoded_bytes()).1;
         let (body, size) = match is_packed {
@@ -73,6 +77,7 @@ impl Part {
             path: path.to_path_buf(),
             id: FileId::of(&meta),
             placed: false,
+            visited: false,
             at_end: false,
             changed: 0,
             size,
@@ -88,9 +93,9 @@ impl Part {
     /// Opens a file where it was left, if it holds the bytes that were read then.
     ///
     /// # Errors
-    /// When it cannot be opened or read.
-    pub(crate) fn open_proven(path: &Path, proof: &Proof, skipping: bool, max_line: usize) -> io::Result<Option<Part>> {
-        let mut part = Part::open(path, max_line)?;
+    /// As with `open`, and when it cannot be read.
+    pub(crate) fn open_proven(path: &Path, id: FileId, proof: &Proof, skipping: bool, max_line: usize) -> io::Result<Option<Part>> {
+        let mut part = Part::open(path, Some(id), max_line)?;
         let sought = match &mut part.body {
             Body::Plain(file, cutter) => {
                 cutter.skipping = skipping;
@@ -265,6 +270,30 @@ impl Part {
         Proof { offset: self.offset, head: Mark::of(&self.head), marker: Mark::of(&self.marker) }
     }
 
+    /// The time of change as it is now, in nanoseconds since the epoch.
+    pub(crate) fn modified_now(&self) -> i64 {
+        match &self.body {
+            Body::Plain(file, _) => file.metadata().map_or(self.modified, |meta| modified(&meta)),
+            Body::Packed(..) => self.modified,
+        }
+    }
+
+    /// Whether the file has no name any more.
+    pub(crate) fn deleted(&self) -> bool {
+        match &self.body {
+            Body::Plain(file, _) => file.metadata().is_ok_and(|meta| meta.nlink() == 0),
+            Body::Packed(..) => false,
+        }
+    }
+
+    /// The first bytes of the file, read or not, at most 256; none of a compressed one.
+    pub(crate) fn first_bytes(&self) -> Vec<u8> {
+        match &self.body {
+            Body::Plain(file, _) => read_at(file, 0, PROOF).unwrap_or_default(),
+            Body::Packed(..) => Vec::new(),
+        }
+    }
+
     /// The first bytes that were read, at most 256.
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
@@ -279,9 +308,9 @@ impl Part {
     }
 
     /// Whether `other` holds nothing but what this file begins with: a copy of it, or one that is being made.
-    pub(crate) fn begins_with(&self, other: &Path, size: u64) -> io::Result<bool> {
+    pub(crate) fn begins_with(&self, other: &Path, id: FileId, size: u64) -> io::Result<bool> {
         let Body::Plain(file, _) = &self.body else { return Ok(false) };
-        let other = open(other)?;
+        let other = open(other, Some(id))?;
         let mut at = 0;
         while at < size {
             let piece = usize::try_from((size - at).min(CHUNK as u64)).unwrap_or(CHUNK);
@@ -317,27 +346,6 @@ impl Part {
     }
 }
 
-/// Opens a regular file without ever waiting: a FIFO that took its place does not block us.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    match regular(&file.metadata()?) {
-        Some(error) => Err(error),
-        None => Ok(file),
-    }
-}
-
-/// The error for what is no regular file.
-pub(crate) fn regular(meta: &Metadata) -> Option<io::Error> {
-    (!meta.is_file()).then(|| io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
-}
-
-/// The first bytes of a file, inflated if it is packed, at most 256.
-pub(crate) fn head_of(path: &Path, is_packed: bool) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
-    if is_packed { read_up_to(&mut packed::inflate(file)?, PROOF) } else { read_at(&file, 0, PROOF) }
-}
-
 fn advance(head: &mut Vec<u8>, marker: &mut Vec<u8>, offset: &mut u64, dealt: &[u8]) {
     if head.len() as u64 == *offset {
         let room = PROOF.saturating_sub(head.len()).min(dealt.len());
@@ -348,37 +356,6 @@ fn advance(head: &mut Vec<u8>, marker: &mut Vec<u8>, offset: &mut u64, dealt: &[
     let surplus = (marker.len() + fresh.len()).saturating_sub(PROOF);
     marker.drain(..surplus.min(marker.len()));
     marker.extend_from_slice(fresh);
-}
-
-/// Fills `buf[start..end]` from offset `at` of a file of `size` bytes; returns how many bytes that were.
-fn read_into(file: &File, buf: &mut Vec<u8>, start: usize, end: usize, at: u64, size: u64) -> io::Result<usize> {
-    if buf.len() < end {
-        buf.resize(end, 0);
-    }
-    let mut got = 0;
-    while start + got < end && at + (got as u64) < size {
-        match file.read_at(&mut buf[start + got..end], at + got as u64) {
-            Ok(0) => break,
-            Ok(n) => got += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(got)
-}
-
-fn read_at(file: &File, at: u64, len: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; len];
-    let got = read_into(file, &mut bytes, 0, len, at, u64::MAX)?;
-    bytes.truncate(got);
-    Ok(bytes)
-}
-
-fn read_up_to(reader: &mut dyn io::Read, len: usize) -> io::Result<Vec<u8>> {
-    use io::Read;
-    let mut bytes = Vec::with_capacity(len);
-    reader.take(len as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Reads on from `head`, which was read already, up to `offset`; returns the bytes before it, or none if the file is shorter.

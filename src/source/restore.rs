@@ -3,8 +3,9 @@
 use std::io;
 
 use super::chain::{self, Candidate};
+use super::disk::head_of;
 use super::log::{Log, MAX_PARTS, Named};
-use super::part::{Part, head_of};
+use super::part::Part;
 use super::position::{FileId, Kind, Position};
 use super::spec::Sink;
 use crate::model::Millis;
@@ -31,7 +32,7 @@ impl Log {
             return Err(io::Error::other("it cannot be read at the moment"));
         }
         let list = match chain::list(&self.path, self.target.as_deref()) {
-            Err(error) if self.patient(now) => return Err(error),
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy || self.patient(now) => return Err(error),
             other => other.unwrap_or_default(),
         };
         let mut stored = self.stored.clone();
@@ -42,15 +43,21 @@ impl Log {
         {
             slots.push(Slot { file: None, id, size, part: None, covered: false });
         }
-        let located = match self.locate(&stored, &mut slots) {
-            Err(error) if self.patient(now) => return Err(error),
-            other => other.unwrap_or_default(),
-        };
-        let Some(first_new) = self.first_new(&stored, &slots) else { return Ok(false) };
+        let all = chain::with_heads(&list)?;
+        let (located, trouble) = self.locate(&stored, &mut slots);
+        if let Some(error) = trouble
+            && (error.kind() == io::ErrorKind::ResourceBusy || self.patient(now))
+        {
+            return Err(error);
+        }
+        let Some(first_new) = Log::first_new(&stored, &slots) else { return Ok(false) };
         let surplus = slots.len().saturating_sub(MAX_PARTS);
-        let opened = self.open_from(first_new.max(surplus), slots, now)?;
+        let (opened, unreadable) = self.open_from(first_new.max(surplus), slots, now)?;
         if surplus > first_new {
             self.gap(sink, &format!("{} rotated files are more than can be read at once", surplus - first_new));
+        }
+        if unreadable > 0 {
+            self.gap(sink, &format!("{unreadable} rotated files cannot be read"));
         }
         self.tell_losses(&stored, &located, &opened, sink);
         self.done = unlocated_done(&stored, &located);
@@ -59,14 +66,14 @@ impl Log {
             Named::File(id, _) if self.holds(id) => Some(id),
             _ => None,
         };
-        self.known.get_or_insert_default().keep(&list, |_| true);
+        self.known.get_or_insert_default().keep(&all, |_| true);
         self.stored.clear();
         Ok(true)
     }
 
     /// Finds the file of each position: first by identity and proof, then by proof alone (a copy, or compressed), then by a
-    /// copy's being shorter than what was read. Returns which positions were found.
-    fn locate(&self, stored: &[Position], slots: &mut [Slot]) -> io::Result<Vec<bool>> {
+    /// copy's being shorter than what was read. Returns which positions were found, and what hindered finding the others.
+    fn locate(&self, stored: &[Position], slots: &mut [Slot]) -> (Vec<bool>, Option<io::Error>) {
         let mut located = vec![false; stored.len()];
         let mut trouble = None;
         for by_identity in [true, false] {
@@ -79,88 +86,93 @@ impl Log {
                         continue;
                     }
                     let path = slot.file.as_ref().map_or(&*self.path, |file| &file.path);
-                    match Part::open_proven(path, &position.proof, position.skipping, self.max_line) {
-                        Ok(Some(part)) if part.id == slot.id => {
+                    match Part::open_proven(path, slot.id, &position.proof, position.skipping, self.max_line) {
+                        Ok(Some(part)) => {
                             slot.part = Some(part);
                             *found = true;
                         }
-                        Ok(_) => {}
+                        Ok(None) => {}
                         Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
                         Err(error) => trouble = Some(error),
                     }
                 }
             }
         }
-        if let (Some(error), true) = (trouble, located.contains(&false)) {
-            return Err(error);
-        }
         if let (Some(youngest), Some(false)) = (stored.last(), located.last()) {
             for slot in slots.iter_mut().filter(|slot| slot.part.is_none()) {
                 let Some(file) = slot.file.as_ref().filter(|file| !file.rotated.packed && file.size < youngest.proof.offset) else {
                     continue;
                 };
-                slot.covered = head_of(&file.path, false).is_ok_and(|head| youngest.proof.head.begins(&head));
+                let head = head_of(&file.path, file.id, false);
+                slot.covered = head.is_ok_and(|head| head.is_some_and(|head| youngest.proof.head.begins(&head)));
             }
         }
-        Ok(located)
+        let trouble = trouble.filter(|_| located.contains(&false));
+        (located, trouble)
     }
 
     /// The first slot that nobody has seen; none when there is nothing to resume in and no live file.
-    fn first_new(&self, stored: &[Position], slots: &[Slot]) -> Option<usize> {
+    fn first_new(stored: &[Position], slots: &[Slot]) -> Option<usize> {
         if let Some(last) = slots.iter().rposition(|slot| slot.part.is_some() || slot.covered) {
             return Some(last + 1);
         }
         let youngest = stored.last()?;
-        // Of a file of which nothing was read, only its identity is known.
-        if youngest.proof.offset == 0
-            && let Some(same) = slots.iter().position(|slot| slot.id == youngest.file)
-        {
-            return Some(same);
-        }
-        let newer = slots.iter().position(|slot| slot.file.as_ref().is_none_or(|file| file.modified > youngest.modified));
-        newer.filter(|_| self.named != Named::Missing)
+        // Nothing is proven. The files of which nothing was read are known by identity; and whatever was written to since then
+        // is new: a copy of such a file, or what came after the one that is gone.
+        let waiting = |id: FileId| stored.iter().rev().take_while(|one| one.proof.offset == 0).any(|one| one.file == id);
+        let same = slots.iter().position(|slot| waiting(slot.id));
+        let since =
+            |file: &Candidate| file.modified > youngest.modified || (file.modified == youngest.modified && youngest.proof.offset == 0);
+        let newer = slots.iter().position(|slot| slot.file.as_ref().is_none_or(since));
+        [same, newer].into_iter().flatten().min()
     }
 
-    fn open_from(&self, first_new: usize, slots: Vec<Slot>, now: Millis) -> io::Result<Vec<Part>> {
-        let mut open = Vec::new();
+    /// Opens what was not located of the chain from a place on. Returns how many rotated files cannot be read at all.
+    fn open_from(&mut self, first_new: usize, slots: Vec<Slot>, now: Millis) -> io::Result<(Vec<Part>, usize)> {
+        let (mut open, mut unreadable) = (Vec::new(), 0);
         for (place, slot) in slots.into_iter().enumerate() {
             let mut part = match (slot.part, &slot.file) {
                 (Some(part), _) => part,
                 _ if place < first_new || slot.covered => continue,
                 (None, Some(file)) => match self.open_rotated(file) {
-                    Err(error) if error.kind() == io::ErrorKind::Unsupported => continue,
-                    other => other?,
+                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Err(error),
+                    Err(error) if error.kind() != io::ErrorKind::Unsupported && self.patient(now) => return Err(error),
+                    Err(_) => {
+                        unreadable += 1;
+                        continue;
+                    }
+                    Ok(part) => part,
                 },
-                (None, None) => Part::open(&self.path, self.max_line)?,
+                (None, None) => Part::open(&self.path, Some(slot.id), self.max_line)?,
             };
-            if part.id != slot.id {
-                return Err(io::Error::other("it was renamed meanwhile"));
-            }
             part.changed = now;
             open.push(part);
         }
-        Ok(open)
+        Ok((open, unreadable))
     }
 
     /// Says what cannot be read any more.
     fn tell_losses(&mut self, stored: &[Position], located: &[bool], opened: &[Part], sink: &mut dyn Sink) {
         let youngest = stored.len().saturating_sub(1);
         let any = located.contains(&true);
+        let live = |part: &Part| matches!(self.named, Named::File(id, _) if id == part.id);
+        let rotated = opened.iter().any(|part| !live(part));
         let anew = |position: &Position| opened.iter().any(|part| part.id == position.file && part.offset == 0);
         for (place, position) in stored.iter().enumerate().filter(|(place, _)| !located[*place]) {
             if position.kind != Kind::Open {
                 continue;
             }
             let lost = match position.proof.offset {
-                // Nothing was read of it: it is one of those that are read now, unless nothing at all was found.
-                0 => place == youngest && !any && !anew(position),
+                // Nothing was read of it: it is one of those that are read now, unless there is only a new file.
+                0 => place == youngest && !any && !rotated && !anew(position),
                 // Of a rotated file that was read to its end nothing is lost.
                 offset => place == youngest || position.size > offset,
             };
             if lost {
                 self.gap(sink, "the file that was being read is gone, or holds other bytes now");
             }
-            if anew(position) && position.proof.head.begins(&head_of(&self.path, false).unwrap_or_default()) {
+            let same_start = |part: &Part| part.id == position.file && position.proof.head.begins(&part.first_bytes());
+            if anew(position) && opened.iter().any(same_start) {
                 sink.reread(&self.path);
             }
         }

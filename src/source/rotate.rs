@@ -1,49 +1,78 @@
 //! What happened to a log between two looks: rotated files in between, and copies of a file that was emptied.
 
+use std::fs;
 use std::io;
+use std::path::Path;
 
-use super::chain::{self, Candidate, Known};
-use super::log::{Log, ROTATE_WAIT};
-use super::part::{Part, head_of};
-use super::position::{FileId, Proof};
+use super::chain::{self, Candidate, Headed};
+use super::log::{Log, MAX_PARTS, Named, ROTATE_WAIT};
+use super::part::Part;
+use super::position::{FileId, PROOF, Proof, modified};
 use super::spec::Sink;
 
 /// A rotated file and its first bytes.
 struct Seen<'a> {
     file: &'a Candidate,
-    head: Vec<u8>,
+    head: &'a [u8],
     known: bool,
+    /// The open file that this is, or was compressed from.
+    open: Option<FileId>,
+}
+
+impl Seen<'_> {
+    /// Whether its beginning is enough to tell a copy from a file that begins alike: not with the half of a line.
+    fn tells(&self) -> bool {
+        !self.file.rotated.packed && (self.head.len() == PROOF || self.head.ends_with(b"\n"))
+    }
 }
 
 impl Log {
-    /// Before the first byte of the file at `at` is read: finds rotated files that nobody has seen and puts them before it.
-    /// Returns how many.
+    /// Before the first byte of the file at `at` is read, or when there is none after the others: finds rotated files that
+    /// nobody has seen and puts them there. Returns how many.
     ///
     /// # Errors
     /// When the directory or one of these files cannot be read, or changed meanwhile.
     pub(crate) fn fill_in(&mut self, at: usize, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> io::Result<usize> {
         let list = chain::list(&self.path, self.target.as_deref())?;
+        let all = chain::with_heads(&list)?;
         if self.known.is_none() {
-            self.known.get_or_insert_default().keep(&list, |_| true);
+            self.known.get_or_insert_default().keep(&all, |_| true);
             return Ok(0);
         }
         let before = at.checked_sub(1).and_then(|before| self.parts.get(before)).map(|part| part.modified);
         let floor = before.or_else(|| self.done.back().map(|position| position.modified));
-        let seen = self.examine(&list, others, floor)?;
-        // If this file was rotated meanwhile, what is younger has to wait for its successor.
-        let own = list.iter().position(|one| one.id == self.parts[at].id);
+        let seen = self.examine(&all, others, floor);
+        let until = self.parts.get(at).and_then(|part| self.younger_than(part, &seen));
         let mut open = Vec::new();
         let mut later = Vec::new();
         for (place, one) in seen.iter().enumerate().filter(|(_, one)| !one.known) {
-            if own.is_some_and(|own| place > own) || self.copied_from_open(one)? {
+            if until.is_some_and(|until| place >= until) || self.copied_from_open(one)? {
                 later.push(one.file.id);
             } else {
-                open.push(self.open_rotated(one.file)?);
+                open.push((place, self.open_rotated(one.file)?));
             }
         }
-        drop(seen);
-        self.settle_list(&list, &later);
-        Ok(self.insert(at, open, sink))
+        let places = places(&seen);
+        self.known.get_or_insert_default().keep(&all, |id| !later.contains(&id));
+        Ok(self.insert(at, open, &places, sink))
+    }
+
+    /// While there is no live file: looks for rotated files if something happened in the directory since the last time.
+    ///
+    /// # Errors
+    /// As with `fill_in`.
+    pub(crate) fn fill_in_missing(&mut self, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> io::Result<usize> {
+        let folder = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let changed = match fs::metadata(folder) {
+            Ok(meta) => modified(&meta),
+            Err(_) => return Ok(0),
+        };
+        if self.named != Named::Missing || self.listed == Some(changed) {
+            return Ok(0);
+        }
+        let found = self.fill_in(self.parts.len(), others, sink)?;
+        self.listed = Some(changed);
+        Ok(found)
     }
 
     /// The file at `at` was emptied: finds the copy that was made of it, reads on there, then what was rotated since, then
@@ -53,85 +82,82 @@ impl Log {
     /// As with `fill_in`.
     pub(crate) fn emptied(&mut self, at: usize, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> io::Result<()> {
         let part = &self.parts[at];
-        if self.live != Some(part.id) {
-            // Nobody writes to a rotated file from its beginning: it was wiped before its deletion.
-            self.drop_part(at);
-            return Ok(());
-        }
         let (proof, skipping, head, floor) = (part.proof(), part.skipping(), part.head().to_vec(), part.modified);
         let list = chain::list(&self.path, self.target.as_deref())?;
-        let seen = self.examine(&list, others, Some(floor))?;
+        let all = chain::with_heads(&list)?;
+        let seen = self.examine(&all, others, Some(floor));
         let copy = self.find_copy(&seen, &proof, skipping)?;
+        let until = self.younger_than(part, &seen);
         let mut open = Vec::new();
         let mut later = Vec::new();
         let mut covered = false;
-        let mut copy_part = None;
         for (place, one) in seen.iter().enumerate() {
             if copy.as_ref().is_some_and(|(found, _)| *found == place) {
-                copy_part = Some(open.len());
-            } else if !one.known {
-                if one.file.size < proof.offset && !one.file.rotated.packed && !one.head.is_empty() && head.starts_with(&one.head) {
+                continue;
+            }
+            if !one.known {
+                if one.file.size < proof.offset && one.tells() && head.starts_with(one.head) {
                     // The copy was made before the last lines that we have.
                     covered = true;
-                } else if self.copied_from_open(one)? {
+                } else if until.is_some_and(|until| place >= until) || self.copied_from_open(one)? {
                     later.push(one.file.id);
                 } else {
-                    open.push(self.open_rotated(one.file)?);
+                    open.push((place, self.open_rotated(one.file)?));
                 }
             }
         }
-        drop(seen);
-        match (copy, copy_part) {
-            (Some((_, mut part)), Some(place)) => {
+        let places = places(&seen);
+        match copy {
+            Some((place, mut part)) => {
                 part.placed = true;
-                open.insert(place, part);
+                open.push((place, part));
+                open.sort_by_key(|(place, _)| *place);
             }
-            _ if covered => {}
-            _ => {
+            None if covered => {}
+            None => {
                 self.gap(sink, "it was truncated and no copy of it was found: what was written since the last look is lost");
-                if proof.head.begins(&head_of(&self.path, false).unwrap_or_default()) {
+                if proof.head.begins(&self.parts[at].first_bytes()) {
                     sink.reread(&self.path);
                 }
             }
         }
-        self.settle_list(&list, &later);
+        self.known.get_or_insert_default().keep(&all, |id| !later.contains(&id));
         self.parts[at].restart();
-        self.insert(at, open, sink);
+        self.insert(at, open, &places, sink);
         Ok(())
     }
 
-    /// All rotated files are as good as known: those that cannot be read are given up.
-    pub(crate) fn give_up_unknown(&mut self) {
-        if let Ok(list) = chain::list(&self.path, self.target.as_deref()) {
-            self.known.get_or_insert_default().keep(&list, |_| true);
-        }
-    }
-
-    fn examine<'a>(&self, list: &'a [Candidate], others: &dyn Fn(FileId) -> bool, floor: Option<i64>) -> io::Result<Vec<Seen<'a>>> {
+    fn examine<'a>(&self, all: &'a [Headed<'a>], others: &dyn Fn(FileId) -> bool, floor: Option<i64>) -> Vec<Seen<'a>> {
         // A file that was last written long before the one we come from is no successor of it, but came from an archive.
         let floor = floor.map_or(i64::MIN, |floor| floor.saturating_sub(ROTATE_WAIT.saturating_mul(1_000_000)));
-        let mut seen = Vec::with_capacity(list.len());
-        for file in list {
-            let ours = self.holds(file.id) || others(file.id);
-            let head = match head_of(&file.path, file.rotated.packed) {
-                Ok(head) => head,
-                // Packed by a program that we do not know: it was plain before, and read then.
-                Err(error) if ours || error.kind() == io::ErrorKind::Unsupported => {
-                    seen.push(Seen { file, head: Vec::new(), known: true });
-                    continue;
-                }
-                Err(error) => return Err(error),
+        let see = |(at, (file, head)): (usize, &'a Headed<'a>)| {
+            let head = head.as_deref();
+            let packed_from = |part: &&Part| {
+                let first = part.first_bytes();
+                let away = self.live != Some(part.id) && !all.iter().any(|(one, _)| one.id == part.id);
+                away && !first.is_empty() && head == Some(&first)
             };
-            let packed_from_open = file.rotated.packed
-                && self
-                    .parts
-                    .iter()
-                    .any(|part| !part.head().is_empty() && head.starts_with(part.head()) && !list.iter().any(|one| one.id == part.id));
-            let known =
-                ours || packed_from_open || file.modified < floor || self.known.as_ref().is_some_and(|known| known.is(file, &head, list));
-            seen.push(Seen { file, head, known });
-        }
-        Ok(seen)
+            let open = match file.rotated.packed {
+                _ if self.holds(file.id) => Some(file.id),
+                true => self.parts.iter().find(packed_from).map(|part| part.id),
+                false => None,
+            };
+            // Packed by a program that we do not know: it was plain before, and read then.
+            let foreign = file.rotated.packed && head.is_none_or(<[u8]>::is_empty);
+            let listed = || self.known.as_ref().is_some_and(|known| known.is(at, all));
+            let known = open.is_some() || foreign || others(file.id) || file.modified < floor || listed();
+            Seen { file, head: head.unwrap_or_default(), known, open }
+        };
+        all.iter().enumerate().map(see).collect()
+    }
+
+    /// Where the files begin that are younger than an open one that was rotated or deleted: they wait for its successor.
+    fn younger_than(&self, part: &Part, seen: &[Seen<'_>]) -> Option<usize> {
+        let own = seen.iter().position(|one| one.open == Some(part.id));
+        let gone = own.is_none() && self.live != Some(part.id);
+        // Of a deleted file only the times tell.
+        let by_time = || seen.iter().position(|one| one.file.modified > part.modified_now()).unwrap_or(seen.len());
+        if gone { Some(by_time()) } else { own }
     }
 
     /// The copy of a file that was read up to `proof`, and its place. Copies that nobody has seen come first; among those the
@@ -142,9 +168,9 @@ impl Log {
         let old = all().filter(|(_, one)| one.known).rev();
         for (place, one) in fresh.chain(old) {
             if one.file.rotated.packed || one.file.size >= proof.offset {
-                match Part::open_proven(&one.file.path, proof, skipping, self.max_line) {
+                match Part::open_proven(&one.file.path, one.file.id, proof, skipping, self.max_line) {
                     Ok(Some(part)) => return Ok(Some((place, part))),
-                    Err(error) if !one.known => return Err(error),
+                    Err(error) if !one.known || error.kind() == io::ErrorKind::ResourceBusy => return Err(error),
                     _ => {}
                 }
             }
@@ -154,11 +180,11 @@ impl Log {
 
     /// Whether a file holds only what an open one begins with: a copy, perhaps one that is still being made.
     fn copied_from_open(&self, one: &Seen<'_>) -> io::Result<bool> {
-        if one.file.rotated.packed || one.head.is_empty() {
+        if !one.tells() {
             return Ok(false);
         }
         for part in self.parts.iter().filter(|part| part.id != one.file.id) {
-            if part.begins_with(&one.file.path, one.file.size)? {
+            if part.begins_with(&one.file.path, one.file.id, one.file.size)? {
                 return Ok(true);
             }
         }
@@ -167,30 +193,31 @@ impl Log {
 
     /// Opens a rotated file that was not seen before.
     pub(crate) fn open_rotated(&self, file: &Candidate) -> io::Result<Part> {
-        let mut part = Part::open(&file.path, self.max_line)?;
-        if part.id != file.id {
-            return Err(io::Error::other(format!("{} was renamed meanwhile", file.path.display())));
-        }
+        let mut part = Part::open(&file.path, Some(file.id), self.max_line)?;
         part.placed = true;
         Ok(part)
     }
 
-    fn settle_list(&mut self, list: &[Candidate], later: &[FileId]) {
-        let known: &mut Known = self.known.get_or_insert_default();
-        known.keep(list, |one| !later.contains(&one.id));
-    }
-
-    fn insert(&mut self, at: usize, open: Vec<Part>, sink: &mut dyn Sink) -> usize {
-        let room = super::log::MAX_PARTS.saturating_sub(self.parts.len());
+    /// Puts files before the one at `at`, and before those that are younger by their place among the rotated files.
+    fn insert(&mut self, at: usize, open: Vec<(usize, Part)>, places: &[(FileId, usize)], sink: &mut dyn Sink) -> usize {
+        let room = MAX_PARTS.saturating_sub(self.parts.len());
         let surplus = open.len().saturating_sub(room);
         if surplus > 0 {
             self.gap(sink, &format!("{surplus} rotated files are more than can be read at once"));
         }
         let count = open.len() - surplus;
-        for (place, mut part) in open.into_iter().skip(surplus).enumerate() {
+        for (inserted, (place, mut part)) in open.into_iter().skip(surplus).enumerate() {
             part.changed = self.now;
-            self.parts.insert(at + place, part);
+            let younger = |one: &Part| places.iter().any(|(id, other)| *id == one.id && *other > place);
+            let end = at + inserted;
+            let before = self.parts.iter().take(end).position(younger).unwrap_or(end);
+            self.parts.insert(before, part);
         }
         count
     }
+}
+
+/// The places of the open files among the rotated ones.
+fn places(seen: &[Seen<'_>]) -> Vec<(FileId, usize)> {
+    seen.iter().enumerate().filter_map(|(place, one)| Some((one.open?, place))).collect()
 }

@@ -1,10 +1,13 @@
 //! Standard input and FIFOs: read by a thread of their own, because reading them waits.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::OFlags;
 
 use super::chunks::Chunks;
 use super::doorbell::Bell;
@@ -54,12 +57,12 @@ impl Stream {
     pub fn fifo(path: &Path, max_line: usize, bell: Bell) -> Result<Stream, SourceError> {
         let fifo = path.to_path_buf();
         Stream::start(path.to_path_buf(), max_line, bell, move |sender, chunks| {
-            // The former end stays open until there is the next one: nothing that is written in between is lost.
             let mut open = None;
             loop {
-                match File::open(&fifo) {
-                    Ok(file) => {
-                        if !sender.drain(open.insert(file), chunks) {
+                // The former end stays open until the next one is: what is written in between is kept.
+                match Fifo::open(&fifo) {
+                    Ok(next) => {
+                        if !sender.drain(open.insert(next), chunks) {
                             return;
                         }
                     }
@@ -138,6 +141,36 @@ impl Stream {
     /// How it stands.
     pub fn status(&self) -> LogStatus {
         self.status.clone()
+    }
+}
+
+/// The reading end of a FIFO. Opening it does not wait for a writer, reading does: a writer that comes and goes between two
+/// calls is not missed, as it would be the other way round.
+struct Fifo(File);
+
+impl Fifo {
+    fn open(path: &Path) -> io::Result<Fifo> {
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+        match file.metadata()?.file_type().is_fifo() {
+            true => Ok(Fifo(file)),
+            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no FIFO any more")),
+        }
+    }
+}
+
+impl Read for Fifo {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None) {
+                Err(error) if error == rustix::io::Errno::INTR => continue,
+                other => other?,
+            };
+            match self.0.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+        }
     }
 }
 

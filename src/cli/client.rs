@@ -1,0 +1,333 @@
+//! Talks to the running daemon.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::CliError;
+use crate::api::{Listen, Role};
+use crate::config::{DEFAULT_FILE, Files, Raw, default_listen};
+use crate::text::escaped;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of an answer.
+const ANSWER_BYTES: usize = 64 << 20;
+
+/// Bytes of a stranger's message that are shown.
+const MESSAGE_BYTES: usize = 400;
+
+/// Where the daemon is, and who asks.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ServerArgs {
+    /// Where the daemon listens [default: the configuration's first Unix socket, else its first address, else 127.0.0.1:8099]
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH")]
+    pub server: Option<Server>,
+
+    /// The daemon's configuration file, to find out where it listens [default: /etc/turnaway/turnaway.toml]
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// A file that holds the access token [default: the environment variable TURNAWAY_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// Where the daemon is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Server {
+    /// A host and a port.
+    Tcp(String),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl FromStr for Server {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Server, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.is_empty() { Err("expected a path after unix:".to_owned()) } else { Ok(Server::Unix(path.into())) };
+        }
+        let plain = |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/@?#\"\\".contains(&byte));
+        match text.rsplit_once(':') {
+            Some((host, port)) if plain(host) && port.parse::<u16>().is_ok_and(|port| port != 0) => Ok(Server::Tcp(text.to_owned())),
+            _ => Err("expected a host and a port like 127.0.0.1:8099 (without http://), or unix:/path/of/socket".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Server::Tcp(address) => f.write_str(address),
+            Server::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<&Listen> for Server {
+    /// How to reach who listens there, from this machine.
+    fn from(place: &Listen) -> Server {
+        match place {
+            Listen::Unix(path) => Server::Unix(path.clone()),
+            Listen::Tcp(addr) => {
+                let ip = match addr.ip() {
+                    IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+                    ip => ip,
+                };
+                Server::Tcp(SocketAddr::new(ip, addr.port()).to_string())
+            }
+        }
+    }
+}
+
+/// Why the daemon could not be asked, or what it said.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody is there.
+    #[error(
+        "cannot reach turnaway at {server}: {source}; is it running? Start it with `turnaway run`, or say with --server where it listens"
+    )]
+    Unreachable {
+        /// Where.
+        server: Server,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The socket's mode forbids it.
+    #[error(
+        "not allowed to open {server}: it is for its owner and group; be one of them (sudo, or a group), \
+         or ask by TCP with --server ADDRESS:PORT"
+    )]
+    Socket {
+        /// Where.
+        server: Server,
+    },
+    /// 401.
+    #[error(
+        "{server} asks for a token with the role {role}{}: set TURNAWAY_TOKEN or give --token-file \
+         (`turnaway token new --role {role}` makes one)", stranger(*.sent)
+    )]
+    Token {
+        /// Where.
+        server: Server,
+        /// What the request needs.
+        role: &'static str,
+        /// A token was sent.
+        sent: bool,
+    },
+    /// 403.
+    #[error(
+        "{server} does not allow this: it needs the role {role}. Use the Unix socket (--server unix:PATH), or a token made with \
+         `turnaway token new --role {role}`"
+    )]
+    Role {
+        /// Where.
+        server: Server,
+        /// What the request needs.
+        role: &'static str,
+    },
+    /// 404 for a client.
+    #[error("there is no client {client_id:?} in the table; `turnaway list` shows who is")]
+    NoClient {
+        /// Who was to be found.
+        client_id: String,
+    },
+    /// Any other refusal.
+    #[error("{server} answered {status}: {message}")]
+    Refused {
+        /// Where.
+        server: Server,
+        /// The status.
+        status: StatusCode,
+        /// Its words, made safe.
+        message: String,
+    },
+    /// What listens there is something else.
+    #[error("what answers at {server} is no turnaway, or one of another version ({detail}); say with --server where it listens")]
+    Foreign {
+        /// Where.
+        server: Server,
+        /// What was wrong with the answer.
+        detail: String,
+    },
+    /// The connection broke.
+    #[error("the connection to {server} broke: {source}; look into the daemon's log")]
+    Broken {
+        /// Where.
+        server: Server,
+        /// The cause.
+        source: hyper::Error,
+    },
+    /// No answer.
+    #[error("{server} has not answered for {} seconds; look into the daemon's log", PATIENCE.as_secs())]
+    Silent {
+        /// Where.
+        server: Server,
+    },
+}
+
+/// Asks the daemon, one request at a time.
+#[derive(Debug)]
+pub struct Client {
+    server: Server,
+    token: Option<HeaderValue>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// An error as the API words it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody {
+    message: String,
+    #[expect(dead_code, reason = "that it is there tells our errors from others'")]
+    error_code: u32,
+}
+
+impl Client {
+    /// Finds out where the daemon is and who asks; nothing is sent yet. `token` is the environment's.
+    ///
+    /// # Errors
+    /// The configuration or the token's file cannot be read.
+    pub fn new(args: &ServerArgs, token: Option<&str>, files: &dyn Files) -> Result<Client, CliError> {
+        let server = match &args.server {
+            Some(server) => server.clone(),
+            None => from_config(args.config.as_deref(), files)?,
+        };
+        let token = match &args.token_file {
+            Some(path) => Some(files.read(path).map_err(|error| {
+                CliError::Usage(format!("cannot read the token in {}: {error}; check the path and its permissions", path.display()))
+            })?),
+            None => token.map(str::to_owned),
+        };
+        let token = token.map(|token| bearer(token.trim())).transpose()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::System)?;
+        Ok(Client { server, token, runtime })
+    }
+
+    /// Where the daemon is.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The body of the answer to this request, which needs this role.
+    ///
+    /// # Errors
+    /// Nobody answers, or the answer is no success.
+    pub fn ask(&self, method: Method, target: &str, role: Role) -> Result<Bytes, ClientError> {
+        let answer = async { tokio::time::timeout(PATIENCE, self.exchange(method, target)).await };
+        let (status, body) = self.runtime.block_on(answer).unwrap_or_else(|_| Err(ClientError::Silent { server: self.server.clone() }))?;
+        if status.is_success() { Ok(body) } else { Err(self.refusal(status, &body, role)) }
+    }
+
+    /// The same, as the value that its JSON stands for.
+    ///
+    /// # Errors
+    /// Those of [`Client::ask`], and an answer that stands for no such value.
+    pub fn get<T: for<'de> Deserialize<'de>>(&self, target: &str, role: Role) -> Result<T, ClientError> {
+        let body = self.ask(Method::GET, target, role)?;
+        serde_json::from_slice(&body).map_err(|error| self.foreign(&error))
+    }
+
+    async fn exchange(&self, method: Method, target: &str) -> Result<(StatusCode, Bytes), ClientError> {
+        let unreachable = |source: io::Error| match (&self.server, source.kind()) {
+            (Server::Unix(_), io::ErrorKind::PermissionDenied) => ClientError::Socket { server: self.server.clone() },
+            _ => ClientError::Unreachable { server: self.server.clone(), source },
+        };
+        match &self.server {
+            Server::Tcp(address) => self.send(TcpStream::connect(address).await.map_err(unreachable)?, method, target).await,
+            Server::Unix(path) => self.send(UnixStream::connect(path).await.map_err(unreachable)?, method, target).await,
+        }
+    }
+
+    async fn send<S>(&self, stream: S, method: Method, target: &str) -> Result<(StatusCode, Bytes), ClientError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let broken = |source: hyper::Error| match source.is_parse() {
+            true => self.foreign(&source),
+            false => ClientError::Broken { server: self.server.clone(), source },
+        };
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        // Ends with the sender; what goes wrong in it the sender reports.
+        tokio::spawn(connection);
+        let host = match &self.server {
+            Server::Tcp(address) => address.as_str(),
+            Server::Unix(_) => "localhost",
+        };
+        let mut request = Request::builder().method(method).uri(target).header(HOST, host);
+        if let Some(token) = self.token.as_ref().filter(|_| matches!(self.server, Server::Tcp(_))) {
+            request = request.header(AUTHORIZATION, token);
+        }
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| self.foreign(&error))?;
+        let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| self.foreign(&error))?;
+        Ok((head.status, body.to_bytes()))
+    }
+
+    fn refusal(&self, status: StatusCode, body: &[u8], role: Role) -> ClientError {
+        let server = self.server.clone();
+        let Ok(said) = serde_json::from_slice::<ErrorBody>(body) else {
+            return self.foreign(&format!("it answered {status}"));
+        };
+        let role = match role {
+            Role::Auditor => "auditor",
+            Role::Operator => "operator",
+        };
+        match status {
+            StatusCode::UNAUTHORIZED => ClientError::Token { server, role, sent: self.token.is_some() },
+            StatusCode::FORBIDDEN => ClientError::Role { server, role },
+            status => ClientError::Refused { server, status, message: escaped(said.message.as_bytes(), MESSAGE_BYTES) },
+        }
+    }
+
+    fn foreign(&self, detail: &dyn std::fmt::Display) -> ClientError {
+        ClientError::Foreign { server: self.server.clone(), detail: escaped(detail.to_string().as_bytes(), MESSAGE_BYTES) }
+    }
+}
+
+/// Where the daemon of this configuration listens. Without the default file, or the right to read it, at the default place.
+fn from_config(path: Option<&Path>, files: &dyn Files) -> Result<Server, CliError> {
+    let default = || Server::from(&default_listen());
+    let file = path.unwrap_or(Path::new(DEFAULT_FILE));
+    let text = match files.read(file) {
+        Ok(text) => text,
+        Err(error) if path.is_none() && matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+            return Ok(default());
+        }
+        Err(source) => return Err(crate::config::ConfigError::Read { path: file.to_owned(), source }.into()),
+    };
+    // Faults elsewhere in the file are no reason not to ask a daemon that runs.
+    let places = Raw::read(&file.display().to_string(), &text).places();
+    let socket = places.iter().find(|place| matches!(place, Listen::Unix(_)));
+    Ok(socket.or(places.first()).map_or_else(default, Server::from))
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, CliError> {
+    let plain = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let mut value = Some(format!("Bearer {token}"))
+        .filter(|_| plain)
+        .and_then(|value| HeaderValue::from_str(&value).ok())
+        .ok_or_else(|| CliError::Usage("this is no token: expected one line, as `turnaway token new` prints it".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn stranger(sent: bool) -> &'static str {
+    if sent { ", and does not know the one that was sent" } else { "" }
+}
