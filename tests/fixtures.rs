@@ -193,7 +193,10 @@ fn grammar(case: &Case, library: &Library) -> Result<Arc<Grammar>, Failed> {
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split_inclusive(|byte| *byte == b'\n').map(|line| &line[line.iter().take_while(|byte| **byte == 0).count()..]).filter(|line| !line.is_empty())
+    bytes
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| &line[line.iter().take_while(|byte| **byte == 0).count()..])
+        .filter(|line| !line.is_empty())
 }
 
 fn by_lines(case: &Case, grammar: &Arc<Grammar>, bytes: &[u8]) -> Vec<Attempt> {

@@ -155,9 +155,7 @@ fn key(truth: &Truth) -> Key {
 fn is_of(row: &Row, key: &Key) -> bool {
     match key {
         Key::ClientId(id) => row.client_id == *id,
-        Key::Username(name) => {
-            row.client_id == *name || (row.username.as_ref() == Some(name) && row.identity != Identity::ClientId)
-        }
+        Key::Username(name) => row.client_id == *name || (row.username.as_ref() == Some(name) && row.identity != Identity::ClientId),
         Key::Address(address) => row.ip_address == *address && row.identity != Identity::ClientId,
         Key::Unknown => false,
     }
