@@ -54,7 +54,11 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "turnaway: {}", failure.message);
+            // Faults with a place have their own heading.
+            let heading =
+                if failure.message.starts_with(['e', 'w', '\u{1b}']) && failure.message.contains(" --> ") { "" } else { "turnaway: " };
+            let message = failure.message.strip_prefix("error: ").filter(|_| !heading.is_empty()).unwrap_or(&failure.message);
+            let _ = writeln!(std::io::stderr(), "{heading}{message}");
             ExitCode::from(failure.exit as u8)
         }
     }

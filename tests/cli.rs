@@ -49,8 +49,7 @@ impl Place {
     }
 
     fn run_with_input(&self, args: &[&str], input: &[u8]) -> Said {
-        let mut child =
-            self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         Said::of(child.wait_with_output().unwrap())
     }

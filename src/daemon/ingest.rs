@@ -1,5 +1,7 @@
 //! The loop: read, join, commit, wait.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +13,7 @@ use crate::engine::Stats;
 use crate::grammar::Library;
 use crate::metrics::Metrics;
 use crate::model::{Attempt, Millis};
-use crate::source::{Bell, Doorbell, SourceError};
+use crate::source::{Bell, Doorbell, LogState, SourceError};
 use crate::store::{Batch, Store, StoreError};
 
 /// Bytes read from one source before what came of them is committed: bounds the memory of a flood.
@@ -48,6 +50,8 @@ pub struct Ingest {
     batch: Batch,
     counted: Stats,
     expired: Millis,
+    /// What was said of each log last, so that a state is logged when it changes and not every second.
+    told: BTreeMap<PathBuf, (LogState, Option<String>)>,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -89,6 +93,7 @@ impl Ingest {
             batch: Batch::default(),
             counted: Stats::default(),
             expired: 0,
+            told: BTreeMap::new(),
         })
     }
 
@@ -148,6 +153,7 @@ impl Ingest {
         if read > 0 || !more {
             self.count();
             self.shared.set_sources(of(&self.sources));
+            self.tell();
         }
         if now - self.expired >= EXPIRE_EVERY || now < self.expired {
             self.expired = now;
@@ -183,6 +189,31 @@ impl Ingest {
                     }
                 }
                 Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Says what became of each log, where that changed.
+    fn tell(&mut self) {
+        for source in &self.sources {
+            for log in source.follower.status() {
+                let error = log.error.or_else(|| source.logs.get(&log.path)?.error.clone());
+                let now = (log.state, error);
+                let before = self.told.insert(log.path.clone(), now.clone());
+                if before.as_ref() == Some(&now) {
+                    continue;
+                }
+                let (name, path) = (&source.config.spec.name, log.path.display());
+                match now {
+                    (_, Some(error)) => tracing::warn!(source = name, log = %path, error, "cannot follow this log; trying again"),
+                    (LogState::Waiting, None) => {
+                        tracing::warn!(source = name, log = %path, "there is no such file; waiting for it (is the path right, does the broker log to a file?)");
+                    }
+                    (LogState::Alias, None) => tracing::info!(source = name, log = %path, "this file is read under another path already"),
+                    (LogState::Following | LogState::Failing, None) => {
+                        tracing::info!(source = name, log = %path, position = log.offset, "following");
+                    }
+                }
             }
         }
     }

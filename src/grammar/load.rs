@@ -71,7 +71,9 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let echoes = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
     let mut rules: Vec<Rule> = Vec::new();
     let mut places: Vec<(String, Range<usize>)> = Vec::new();
-    for (table, span) in top.tables(reader, "rule") {
+    let tables = top.tables(reader, "rule");
+    let has_rules = !tables.is_empty();
+    for (table, span) in tables {
         if let Some((rule, place)) = rule(reader, table, span) {
             if places.iter().any(|(name, _)| *name == rule.name) {
                 reader.fault(place.clone(), format!("another rule is called \"{}\"", rule.name), "every rule has a name of its own");
@@ -80,7 +82,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
             rules.push(rule);
         }
     }
-    if rules.is_empty() {
+    if !has_rules {
         reader.fault(span.start..span.start, "a grammar without rules finds nothing", "expected [[rule]]");
     }
     // The best ways first: `find` then gives up early.
