@@ -1,5 +1,7 @@
 //! Exit codes and messages of the commands that need no daemon, as a script would see them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot write its files or run the program has failed")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -49,8 +51,7 @@ impl Place {
     }
 
     fn run_with_input(&self, args: &[&str], input: &[u8]) -> Said {
-        let mut child =
-            self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         Said::of(child.wait_with_output().unwrap())
     }
