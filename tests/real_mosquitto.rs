@@ -37,7 +37,7 @@ impl Scene {
         let broker = Broker::start(dir.path(), |ports| config(dir.path(), ports));
         let mut setup = Setup::new(dir.path());
         setup.tls_ports = tls.iter().map(|index| broker.port(*index)).collect();
-        let daemon = Some(setup.start());
+        let daemon = Some(setup.start_ready());
         Scene { dir, broker, daemon, setup, truth: Truth::default(), next: 0 }
     }
 

@@ -129,6 +129,7 @@ fn explained(number: u64, line: &[u8], trace: &Trace, out: &[Attempt]) -> String
         Fate::NoRule => "passed over: no rule fits",
         Fate::Part => "part of a longer line or record: waits for the rest",
         Fate::NotTheBrokers => "passed over: the collector's own line, or text that it left out",
+        Fate::ClientsWords => "passed over: the broker repeats what the client wrote",
         Fate::Taken(effect) => effect_text(effect),
     };
     say("so", fate);

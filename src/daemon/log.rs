@@ -36,6 +36,11 @@ struct Stored {
 }
 
 impl LogWork {
+    /// Of a log that is read from its beginning again.
+    pub(super) fn again() -> LogWork {
+        LogWork { reread: true, ..LogWork::default() }
+    }
+
     /// Goes on from what the store kept, if it was made by a grammar that is still there.
     pub(super) fn restored(config: &SourceConfig, library: &Library, stored: &[u8]) -> LogWork {
         let mut work = LogWork::default();

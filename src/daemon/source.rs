@@ -47,16 +47,21 @@ impl Source {
         let name = config.spec.name.clone();
         let mine = |state: &&LogState| state.source == name;
         let mut stored = Vec::new();
+        let mut unreadable = Vec::new();
         for state in positions.iter().filter(mine) {
             match serde_json::from_slice::<Vec<Position>>(&state.state) {
                 Ok(found) => stored.extend(found),
                 Err(error) => {
-                    tracing::warn!(source = name, log = state.log, %error, "a stored position cannot be read; the log is looked at anew")
+                    tracing::warn!(source = name, log = state.log, %error, "a stored position cannot be read; the log is read again");
+                    unreadable.push(state.log.as_str());
                 }
             }
         }
-        let restored = conversations.iter().filter(mine);
-        let logs = restored.map(|state| (PathBuf::from(&state.log), LogWork::restored(&config, library, &state.state))).collect();
+        let restored = conversations.iter().filter(mine).filter(|state| !unreadable.contains(&state.log.as_str()));
+        let restored = restored.map(|state| (PathBuf::from(&state.log), LogWork::restored(&config, library, &state.state)));
+        // What is read again must neither count twice nor bring back what was deleted.
+        let anew = unreadable.iter().map(|log| (PathBuf::from(log), LogWork::again()));
+        let logs = restored.chain(anew).collect();
         let mut streams = Vec::new();
         let mut files = config.spec.clone();
         files.paths.retain(|path| !(path == "-" || is_fifo(Path::new(path))));

@@ -101,7 +101,7 @@ impl Engine {
         let mut at = 0;
         while at < bytes.len() {
             let next = match &self.prefilter {
-                Some(prefilter) if self.unwrapper.searchable() && !self.streams.values().any(|(_, stream)| stream.is_unfinished()) => {
+                Some(prefilter) if self.unwrapper.searchable() && !self.streams.values().any(|(_, stream)| stream.needs_every_line()) => {
                     let Some(next) = prefilter.next_line(bytes, at) else { break };
                     self.stats.lines += lines(&bytes[at..next.start]);
                     next

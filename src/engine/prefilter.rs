@@ -17,6 +17,7 @@ impl Prefilter {
         let active = grammar.rules.iter().filter(|rule| rule.outcome != Outcome::Nothing);
         let mut literals: Vec<&[u8]> = active.flat_map(|rule| rule.ways.iter().map(|way| way.literal.as_slice())).collect();
         literals.extend(grammar.multiline.iter().map(|form| form.literal.as_slice()));
+        literals.extend(grammar.echoes.iter().flat_map(|form| form.literals.iter().map(Vec::as_slice)));
         if literals.iter().any(|text| text.len() < literal::GOOD) {
             return None;
         }

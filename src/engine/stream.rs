@@ -9,7 +9,7 @@ use crate::conversation::{Effect, Joiner, Said, Settings};
 use crate::grammar::{Captures, Fact, Grammar, How, Rule};
 use crate::model::{Attempt, Millis};
 use crate::record::time::{Stamp, TimeContext, TimeFormat};
-use crate::record::{Grown, HeaderReader, HeaderState, Unfinished, begins};
+use crate::record::{Echo, Grown, HeaderReader, HeaderState, Unfinished, begins, echoes};
 use crate::text::escaped;
 
 /// How much of a line is kept as evidence.
@@ -44,6 +44,7 @@ pub(super) struct Line<'a> {
 pub(super) struct Stream {
     headers: HeaderReader,
     unfinished: Option<Unfinished>,
+    echo: Option<Echo>,
     pub(super) joiner: Joiner,
     /// The last record's time: what yearless stamps are read against.
     last_ts: Option<Millis>,
@@ -54,6 +55,7 @@ pub(super) struct Stream {
 pub(super) struct StreamState {
     headers: HeaderState,
     unfinished: Option<Unfinished>,
+    echo: Option<Echo>,
     joiner: Joiner,
     last_ts: Option<Millis>,
 }
@@ -67,6 +69,7 @@ impl Stream {
         StreamState {
             headers: self.headers.state(),
             unfinished: self.unfinished.clone(),
+            echo: self.echo.clone(),
             joiner: self.joiner.clone(),
             last_ts: self.last_ts,
         }
@@ -75,7 +78,7 @@ impl Stream {
     pub(super) fn restore(declared: Option<TimeFormat>, state: StreamState) -> Stream {
         let mut stream = Stream::new(declared);
         stream.headers.restore(&state.headers);
-        Stream { unfinished: state.unfinished, joiner: state.joiner, last_ts: state.last_ts, ..stream }
+        Stream { unfinished: state.unfinished, echo: state.echo, joiner: state.joiner, last_ts: state.last_ts, ..stream }
     }
 
     pub(super) fn line(&mut self, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
@@ -109,9 +112,9 @@ impl Stream {
         self.joiner.tick(around.settings, now, around.out);
     }
 
-    /// Whether a record of several lines is not whole yet: then every line may belong to it.
-    pub(super) fn is_unfinished(&self) -> bool {
-        self.unfinished.is_some()
+    /// Whether what a line is depends on the line before it: then none may be passed over.
+    pub(super) fn needs_every_line(&self) -> bool {
+        self.unfinished.is_some() || self.echo.is_some()
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -140,8 +143,19 @@ impl Stream {
         let context = TimeContext { zone: around.zone, reference };
         let joiner = &self.joiner;
         let find = |message: &[u8]| grammar.find(message, |rule, captures| joiner.applies(grammar, rule, captures, message));
-        let known = |message: &[u8]| find(message).is_some() || begins(grammar, message, line.text, 0).is_some();
+        let echoing = self.echo.is_some();
+        let known = |message: &[u8]| {
+            echoing || find(message).is_some() || begins(grammar, message, line.text, 0).is_some() || echoes(grammar, message).is_some()
+        };
         let parts = self.headers.split(grammar, line.text, &context, known);
+        if let Some(mut echo) = self.echo.take()
+            && let Some(parts) = &parts
+            && echo.holds(grammar, parts.message)
+        {
+            self.echo = Some(echo);
+            set(trace, |trace| trace.fate = Fate::ClientsWords);
+            return;
+        }
         // A plug-in of the broker may write without the broker's header.
         let parts = parts
             .or_else(|| find(line.text).filter(|(rule, _)| rule.bare).map(|_| crate::record::Parts { stamp: None, message: line.text }));
@@ -156,6 +170,7 @@ impl Stream {
             trace.message = escaped(parts.message, MAX_EVIDENCE_LINE);
             trace.fate = Fate::NoRule;
         });
+        self.echo = echoes(grammar, parts.message);
         if may_begin && let Some(unfinished) = begins(grammar, parts.message, line.text, line.read_at) {
             self.unfinished = Some(unfinished);
             set(trace, |trace| trace.fate = Fate::Part);

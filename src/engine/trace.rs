@@ -37,6 +37,8 @@ pub enum Fate {
     Part,
     /// It is a collector's own line, or unreadable.
     NotTheBrokers,
+    /// It repeats what a client wrote, whatever it looks like.
+    ClientsWords,
     /// A rule took it.
     Taken(Effect),
 }

@@ -12,7 +12,7 @@ use super::literal;
 use super::matcher::Matcher;
 use super::pattern::{Pattern, PatternError, near};
 use super::reader::{Reader, Table, Text};
-use super::rule::{Because, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
+use super::rule::{Because, EchoForm, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
 use super::texts::Texts;
 use crate::model::{Field, Reason};
 
@@ -68,6 +68,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     }
     let nobody = top.texts(reader, "nobody").into_iter().map(|text| text.value.into_bytes()).collect();
     let multiline = top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span)).collect();
+    let echoes = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
     let mut rules: Vec<Rule> = Vec::new();
     let mut places: Vec<(String, Range<usize>)> = Vec::new();
     for (table, span) in top.tables(reader, "rule") {
@@ -97,6 +98,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         headers,
         nobody,
         multiline,
+        echoes,
         rules,
         samples,
         texts: Arc::clone(texts),
@@ -134,6 +136,19 @@ fn multiline<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize
     table.finish(reader);
     let first = first?;
     Some(Multiline { literal: literal::longest(&first), first: Matcher::new(&first), ends: ends?.value.into_bytes(), max_lines, cut_at })
+}
+
+fn echo<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<EchoForm> {
+    let mut table = reader.table(table, span.clone(), "[[echo]]");
+    let texts = table.texts(reader, "after");
+    let patterns: Vec<Pattern> = texts.iter().filter_map(|text| pattern(reader, text)).collect();
+    if texts.is_empty() || patterns.iter().any(|pattern| !pattern.facts().any(|fact| fact == Fact::ClientId)) {
+        reader.fault(span, "\"after\" names the records after which a client's words are repeated", "expected patterns with {client_id}");
+    }
+    let between = table.needed(reader, "between");
+    table.finish(reader);
+    let literals = patterns.iter().map(literal::longest).collect();
+    Some(EchoForm { after: patterns.iter().map(Matcher::new).collect(), literals, between: between?.value.into_bytes() })
 }
 
 fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<(Rule, Range<usize>)> {

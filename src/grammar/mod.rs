@@ -22,5 +22,5 @@ pub use matcher::{Captures, Matcher, Reached, ip};
 pub(crate) use pattern::near;
 pub use pattern::{Element, Pattern, PatternError};
 pub(crate) use reader::{Reader, Table, Text};
-pub use rule::{Because, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
+pub use rule::{Because, EchoForm, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
 pub use texts::{Texts, TlsText};

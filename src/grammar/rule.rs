@@ -25,6 +25,8 @@ pub struct Grammar {
     pub nobody: Vec<Vec<u8>>,
     /// Records of several lines.
     pub multiline: Vec<Multiline>,
+    /// Records that repeat a client's own words.
+    pub echoes: Vec<EchoForm>,
     /// The rules, most specific first.
     pub rules: Vec<Rule>,
     /// The cases that the grammar carries.
@@ -53,6 +55,17 @@ pub struct Multiline {
     pub max_lines: usize,
     /// A first line this long (with its header) was cut by the broker, which also cut its end off: no line follows.
     pub cut_at: usize,
+}
+
+/// Records after which the broker repeats what a client wrote.
+#[derive(Debug)]
+pub struct EchoForm {
+    /// The records; each captures the client ID.
+    pub after: Vec<Matcher>,
+    /// The texts that any of them holds.
+    pub literals: Vec<Vec<u8>>,
+    /// A record that begins so is the client's words; one that follows it and begins with the client's ID is, too.
+    pub between: Vec<u8>,
 }
 
 /// What a record does to the conversation.
