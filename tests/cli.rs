@@ -1,5 +1,7 @@
 //! Exit codes and messages of the commands that need no daemon, as a script would see them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot write its files or run the program has failed")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};

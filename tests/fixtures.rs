@@ -27,6 +27,9 @@ use turnaway::store::Table;
 /// When the logs are "read": lines without a stamp get this time.
 const NOW: Millis = 1_800_000_000_000;
 
+/// In how many places a log is cut to excerpts.
+const EXCERPTS: usize = 40;
+
 type Question = fn(&Case, &Library) -> Result<(), Failed>;
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         };
         if case.truth.is_some() {
             ask("truth", rows_are_true);
+            ask("excerpts", what_an_excerpt_says_for_certain_is_true);
         }
         if case.same_as.is_some() {
             ask("same_rows", rows_are_those_of_the_plain_log);
@@ -68,6 +72,37 @@ fn rows_are_true(case: &Case, library: &Library) -> Result<(), Failed> {
     }
     if case.known.iter().any(|known| known.why.is_empty()) || case.lost.as_ref().is_some_and(|lost| lost.why.is_empty()) {
         said.push("an exception in cases.toml has no reason".to_owned());
+    }
+    fail_with(said)
+}
+
+/// Lines are missing, at the beginning or after a loss that is known: rows may be missing too, but no certain field is wrong and
+/// nobody is accused.
+fn what_an_excerpt_says_for_certain_is_true(case: &Case, library: &Library) -> Result<(), Failed> {
+    let Some(path) = &case.truth else { return Ok(()) };
+    let truth = truth::read(&fs::read_to_string(path)?);
+    let grammar = grammar(case, library)?;
+    let bytes = case.bytes();
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut said = Vec::new();
+    for cut in 0..EXCERPTS.min(lines.len()) {
+        let from = (cut * lines.len()) / EXCERPTS.min(lines.len());
+        for (hole, name) in [(0..from, "begins after line"), (from..from + lines.len() / 8, "a loss after line")] {
+            let mut engine = Engine::new(Arc::clone(&grammar), case.options());
+            let mut out = Vec::new();
+            for (number, line) in lines.iter().enumerate() {
+                if !hole.contains(&number) {
+                    engine.line(line, NOW, &mut out, None);
+                } else if number == hole.start && number > 0 {
+                    engine.gap();
+                }
+            }
+            engine.finish(&mut out);
+            let mut table = Table::default();
+            out.into_iter().for_each(|attempt| table.push(attempt, true));
+            let seen = |line: u64| usize::try_from(line).is_ok_and(|line| !hole.contains(&(line - 1)));
+            said.extend(truth::untrue(&table.into_rows(), &truth, &seen).into_iter().map(|fault| format!("{name} {from}: {fault}")));
+        }
     }
     fail_with(said)
 }

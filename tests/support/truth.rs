@@ -102,7 +102,19 @@ pub fn read(text: &str) -> Vec<Truth> {
 
 /// Compares.
 pub fn score(rows: &[Row], truth: &[Truth]) -> Score {
-    let table = expected(truth);
+    score_of(rows, truth, &|_| true)
+}
+
+/// What rows of a log that lacks lines say that is not true. `seen` says whether a line, counted from 1, is there. That rows are
+/// missing is fine.
+pub fn untrue(rows: &[Row], truth: &[Truth], seen: &dyn Fn(u64) -> bool) -> BTreeSet<String> {
+    let mut faults = score_of(rows, truth, seen).faults;
+    faults.retain(|fault| fault.starts_with("wrong ") || fault.starts_with("spurious "));
+    faults
+}
+
+fn score_of(rows: &[Row], truth: &[Truth], seen: &dyn Fn(u64) -> bool) -> Score {
+    let table = expected(truth, seen);
     let mut score = Score::default();
     let mut used: BTreeSet<*const Row> = BTreeSet::new();
     for (key, truth) in table.iter().filter(|(key, _)| **key != Key::Unknown) {
@@ -125,8 +137,9 @@ pub fn score(rows: &[Row], truth: &[Truth]) -> Score {
 }
 
 /// The final table, as far as the log reveals it: the last refusal of each client, unless it was accepted later.
-fn expected(truth: &[Truth]) -> BTreeMap<Key, &Truth> {
-    let mut shown: Vec<&Truth> = truth.iter().filter(|truth| !truth.log_lines.is_empty()).collect();
+fn expected<'t>(truth: &'t [Truth], seen: &dyn Fn(u64) -> bool) -> BTreeMap<Key, &'t Truth> {
+    // The last line of an attempt is the one that makes the row.
+    let mut shown: Vec<&Truth> = truth.iter().filter(|truth| truth.log_lines.iter().max().is_some_and(|last| seen(*last))).collect();
     shown.sort_by_key(|truth| (truth.log_lines.iter().max(), truth.seq));
     let mut table = BTreeMap::new();
     for truth in shown {
