@@ -172,6 +172,10 @@ fn outcome(attempt: &Attempt) -> String {
             }
             text
         }
+        Attempt::Revised(row) => {
+            let address = row.ip_address.map(|address| address.to_string()).unwrap_or_default();
+            format!("    KNOWN NOW {}: the address of its last refusal is {address}, for certain\n", display(&row.client_id))
+        }
         Attempt::Accepted(key, _) => format!("    ACCEPTED  {}\n", display(&key.client_id)),
     }
 }

@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
-use super::open::{Found, Open, Opened};
+use super::open::{Found, Hindsight, Open, Opened};
 use super::refusal::{Context, Settings, Why};
 use super::sessions::Sessions;
 use crate::grammar::{Captures, Fact, Grammar, Outcome, Rule};
 use crate::model::{Attempt, ClientKey, Field, Identity, Millis};
 
 /// How long a record that says more about the next one waits for it. The broker writes both in one breath.
-const BREATH: Millis = 2_000;
+const BREATH: Millis = 500;
+/// More guessed refusals are not kept in mind.
+const MAX_GUESSED: usize = 64;
 
 /// One record, understood.
 #[derive(Debug)]
@@ -56,6 +58,17 @@ pub enum Effect {
     Nothing,
 }
 
+/// A refusal that was told with a guessed address.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Guessed {
+    /// Connections up to this one were open.
+    mark: u64,
+    /// What was known before the guess.
+    record: Context,
+    /// What was not certain before the guess.
+    inferred: Vec<Field>,
+}
+
 /// The conversations of one stream.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Joiner {
@@ -64,6 +77,8 @@ pub struct Joiner {
     pending: Option<Context>,
     /// The client that the last record accepted.
     accepted: Option<Context>,
+    /// Refusals whose connection was guessed, of which more may become known.
+    guessed: Vec<Guessed>,
     /// An accepted client calls itself what the broker calls those it does not know: such lines are not certain any more.
     nobody_taken: bool,
     /// Who was accepted since the broker's start; kept only where connections are not listed, because only there does it tell
@@ -116,7 +131,11 @@ impl Joiner {
             Outcome::Opened => {
                 self.flush(settings, out);
                 let line = record.evidence.into_iter().next().unwrap_or_default();
-                self.open.opened(record.facts, record.ts, line);
+                if self.open.opened(record.facts, record.ts, line) {
+                    // The end of one of the candidates was not seen: who is left proves nothing.
+                    self.guessed.clear();
+                }
+                self.open.settle();
                 Effect::Opened
             }
             Outcome::Restart => {
@@ -174,7 +193,9 @@ impl Joiner {
         {
             pending.joined(&opened);
         }
+        self.forget_guess(pending.facts.client_id.as_deref());
         out.push(Attempt::Refused(Box::new(pending.into_row(settings, inferred))));
+        self.known_now(settings, out);
     }
 
     /// Lines of the log were lost.
@@ -182,6 +203,7 @@ impl Joiner {
         self.pending = None;
         self.accepted = None;
         self.sessions.lost();
+        self.guessed.clear();
         self.open.incomplete();
     }
 
@@ -228,6 +250,7 @@ impl Joiner {
             // Accepted without ever having been listed: there are listeners whose connections the log does not show.
             self.open.incomplete();
         }
+        self.known_now(settings, out);
         let name = captures.get(Fact::ClientId, message).unwrap_or_default();
         if name.is_empty() {
             self.sessions.lost()
@@ -244,6 +267,7 @@ impl Joiner {
         match client_id {
             Some(_) if captures.ambiguous => Effect::AcceptedUnclear,
             Some(client_id) => {
+                self.forget_guess(Some(&client_id));
                 out.push(Attempt::Accepted(ClientKey { broker: settings.broker.clone(), identity: Identity::ClientId, client_id }, ts));
                 Effect::Accepted
             }
@@ -260,6 +284,7 @@ impl Joiner {
         if self.open.take(&record.facts).is_none() && record.facts.client_port.is_none() && !(self.nobody_taken && self.open.is_empty()) {
             self.open.eliminate(record.facts.client_ip, record.ts, |_| None);
         }
+        self.known_now(settings, out);
         Effect::Probe
     }
 
@@ -287,6 +312,7 @@ impl Joiner {
         {
             record.facts.client_id = Some(name);
         }
+        self.forget_guess(record.facts.client_id.as_deref());
         let mut inferred = rule.doubt.clone();
         let mut how = "named by the record";
         if rule.after_accepted
@@ -313,6 +339,7 @@ impl Joiner {
             inferred.extend([Field::ClientId, Field::IpAddress]);
         }
         out.push(Attempt::Refused(Box::new(record.into_row(settings, inferred))));
+        self.known_now(settings, out);
         Effect::Refused(how)
     }
 
@@ -329,6 +356,9 @@ impl Joiner {
                 "one of several of this address"
             }
             Found::Guess(opened, one_listener) => {
+                if record.facts.client_id.is_some() && self.open.is_complete() && self.guessed.len() < MAX_GUESSED {
+                    self.guessed.push(Guessed { mark: self.open.mark(), record: record.clone(), inferred: inferred.clone() });
+                }
                 record.joined(&opened);
                 inferred.push(Field::IpAddress);
                 if !one_listener {
@@ -338,6 +368,35 @@ impl Joiner {
             }
             Found::Nobody if named => "by the address that it names",
             Found::Nobody => "no open connection is known",
+        }
+    }
+
+    /// A connection got an outcome: the refusals that were guessed among it and others may be known now. Only those of a known
+    /// client are told again, because the others are named after the guess.
+    fn known_now(&mut self, settings: &Settings, out: &mut Vec<Attempt>) {
+        let mut at = 0;
+        while at < self.guessed.len() {
+            match self.open.hindsight(self.guessed[at].mark) {
+                Hindsight::Several => at += 1,
+                Hindsight::Never => {
+                    self.guessed.remove(at);
+                }
+                Hindsight::Certain(opened) => {
+                    let Guessed { mut record, inferred, .. } = self.guessed.remove(at);
+                    record.joined(&opened);
+                    out.push(Attempt::Revised(Box::new(record.into_row(settings, inferred))));
+                    // One connection less: look at the others again.
+                    at = 0;
+                }
+            }
+        }
+        self.open.settle();
+    }
+
+    /// A later attempt of this client is told: an earlier one is of no more interest.
+    fn forget_guess(&mut self, client_id: Option<&str>) {
+        if client_id.is_some() {
+            self.guessed.retain(|guessed| guessed.record.facts.client_id.as_deref() != client_id);
         }
     }
 

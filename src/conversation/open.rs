@@ -25,6 +25,8 @@ pub struct Opened {
     pub facts: Facts,
     /// When it was opened.
     pub ts: Millis,
+    /// Its place in the order of all openings.
+    number: u64,
     /// The line that said so.
     pub line: String,
     /// It was guessed to be the connection of an earlier refusal.
@@ -43,6 +45,19 @@ pub struct Open {
     owed_by_address: BTreeMap<Option<IpAddr>, usize>,
     /// All connections that are open are listed.
     complete: bool,
+    /// How many were opened.
+    count: u64,
+}
+
+/// What is known of a refusal's connection in hindsight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hindsight {
+    /// Still several.
+    Several,
+    /// It will not be known any more.
+    Never,
+    /// This one, or one of several of its address.
+    Certain(Box<Opened>),
 }
 
 /// Which open connection a record belongs to.
@@ -89,16 +104,22 @@ impl Open {
         self.owed + self.owed_by_address.values().sum::<usize>()
     }
 
-    /// A connection was opened. One with the same name, if listed, is gone: ports are used again.
-    pub fn opened(&mut self, facts: Facts, ts: Millis, line: String) {
-        if (facts.client_port.is_some_and(|port| port > 0) && facts.client_ip.is_some()) || facts.connection.is_some() {
-            self.take(&facts);
+    /// A connection was opened. One with the same name, if listed, is gone without a word of its own (ports are used again);
+    /// true: that was so.
+    pub fn opened(&mut self, facts: Facts, ts: Millis, line: String) -> bool {
+        let named = (facts.client_port.is_some_and(|port| port > 0) && facts.client_ip.is_some()) || facts.connection.is_some();
+        let again = named && self.take(&facts).is_some();
+        if again {
+            // It may have been one of those that are owed. Owing one too few costs certainty, one too many would cost truth.
+            self.owed = self.owed.saturating_sub(1);
         }
+        self.count += 1;
         if self.list.len() >= MAX_OPEN {
             self.list.remove(0);
             self.complete = false;
         }
-        self.list.push(Opened { facts, ts, line, guessed: false, passed: false });
+        self.list.push(Opened { facts, ts, line, guessed: false, passed: false, number: self.count });
+        again
     }
 
     /// Whether the connection that these facts name is listed.
@@ -106,18 +127,17 @@ impl Open {
         self.position(facts).is_some()
     }
 
-    /// Takes the connection that these facts name.
+    /// Takes the connection that these facts name. What follows from it for others is looked at by [`Open::hindsight`], and
+    /// then [`Open::settle`] is due.
     pub fn take(&mut self, facts: &Facts) -> Option<Opened> {
         let index = self.position(facts)?;
         for earlier in &mut self.list[..index] {
             earlier.passed = true;
         }
-        let taken = self.list.remove(index);
-        self.settle();
-        Some(taken)
+        Some(self.list.remove(index))
     }
 
-    /// Finds the connection of a record that names none, or only an address, and takes it away. `tls` says whether it must
+    /// Finds the connection of a record that names none, or only an address, and takes it away; [`Open::settle`] is due after it. `tls` says whether it must
     /// have been a TLS listener's, which only sways the guess.
     pub fn eliminate(&mut self, address: Option<IpAddr>, ts: Millis, tls: impl Fn(&Opened) -> Option<bool>) -> Found {
         if let Some(address) = address {
@@ -137,8 +157,34 @@ impl Open {
             self.list[index].guessed = true;
             Found::Guess(Box::new(self.list[index].clone()), one_listener)
         });
-        self.settle();
         found
+    }
+
+    /// A refusal that is told now can belong to connections up to this one.
+    pub(super) fn mark(&self) -> u64 {
+        self.count
+    }
+
+    /// Looks again for the connection of a refusal that was guessed when `mark` was the last one opened: those that got an
+    /// outcome of their own since then cannot be it.
+    pub(super) fn hindsight(&mut self, mark: u64) -> Hindsight {
+        if !self.complete {
+            return Hindsight::Never;
+        }
+        let mut candidates = self.list.iter().filter(|open| open.number <= mark);
+        let Some(first) = candidates.next() else { return Hindsight::Never };
+        let address = first.facts.client_ip;
+        if candidates.any(|open| open.facts.client_ip != address) {
+            return Hindsight::Several;
+        }
+        // It was owed as one of several; now it is known which, or at least of which address.
+        self.owed = self.owed.saturating_sub(1);
+        let mine: Vec<usize> = (0..self.list.len()).filter(|index| self.list[*index].number <= mark).collect();
+        if let [only] = mine[..] {
+            return Hindsight::Certain(Box::new(self.list.remove(only)));
+        }
+        *self.owed_by_address.entry(address).or_default() += 1;
+        Hindsight::Certain(Box::new(self.list[mine[0]].clone()))
     }
 
     /// The record names the address: which of its connections it was decides about the listener's port only.
@@ -154,7 +200,6 @@ impl Open {
         let same: Vec<usize> = (0..self.list.len()).filter(|index| self.list[*index].facts.client_ip == address).collect();
         if let [only] = same[..] {
             let taken = self.list.remove(only);
-            self.settle();
             return Found::Certain(Box::new(taken));
         }
         let one_listener = same.windows(2).all(|pair| self.list[pair[0]].facts.server_port == self.list[pair[1]].facts.server_port);
@@ -163,7 +208,6 @@ impl Open {
         self.list[index].guessed = true;
         let chosen = Box::new(self.list[index].clone());
         *self.owed_by_address.entry(address).or_default() += 1;
-        self.settle();
         if one_listener { Found::Certain(chosen) } else { Found::Address(chosen) }
     }
 
@@ -204,7 +248,7 @@ impl Open {
     }
 
     /// Forgets those of which it has become certain that they are gone.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let list = &mut self.list;
         self.owed_by_address.retain(|address, owed| {
             let listed = list.iter().filter(|open| open.facts.client_ip == *address).count();

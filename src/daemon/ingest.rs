@@ -140,6 +140,7 @@ impl Ingest {
                 match &attempt {
                     Attempt::Refused(row) => metrics.refused(row.reason_code),
                     Attempt::Accepted(..) => metrics.accepted(),
+                    Attempt::Revised(_) => {}
                 }
                 batch.push(attempt, clear, reread);
             });

@@ -60,6 +60,9 @@ impl Row {
 pub enum Attempt {
     /// The connection was refused. The row counts one attempt.
     Refused(Box<Row>),
+    /// The latest attempt of this client, which was told before, is now known better: its row takes the place of the one with
+    /// the same time, and nothing is counted.
+    Revised(Box<Row>),
     /// The connection was accepted at this time: the client's row may go.
     Accepted(ClientKey, Millis),
 }

@@ -35,6 +35,7 @@ impl Batch {
         let (key, step) = match attempt {
             Attempt::Refused(row) if reread => (row.key(), Step::Again { times: vec![row.ts], row }),
             Attempt::Refused(row) => (row.key(), Step::Fresh(Change { clear: false, row: Some(row) })),
+            Attempt::Revised(row) => (row.key(), Step::revised(row)),
             Attempt::Accepted(..) if !clear_on_success => return,
             Attempt::Accepted(key, ts) if reread => (key, Step::AcceptedAgain(ts)),
             Attempt::Accepted(key, _) => (key, Step::Fresh(Change { clear: true, row: None })),
@@ -89,6 +90,15 @@ pub(super) enum Step {
     Again { row: Box<Row>, times: Vec<Millis> },
     /// An acceptance from such a line.
     AcceptedAgain(Millis),
+    /// The row of the attempt with this time is known better. It counts nothing.
+    Revised(Box<Row>),
+}
+
+impl Step {
+    fn revised(mut row: Box<Row>) -> Step {
+        row.attempts = 0;
+        Step::Revised(row)
+    }
 }
 
 /// What the store knows of a client before a batch.
@@ -110,6 +120,7 @@ impl Pending {
 
     fn push(&mut self, step: Step) {
         match (&mut *self, step) {
+            (Pending::Fresh(change), Step::Revised(row)) => revise(change, row),
             (Pending::Fresh(change), Step::Fresh(next)) => follow(change, next),
             (Pending::Fresh(change), step) => *self = Pending::Mixed(vec![Step::Fresh(std::mem::take(change)), step]),
             (Pending::Mixed(steps), step) => match (steps.last_mut(), step) {
@@ -121,6 +132,7 @@ impl Pending {
                         *row = next;
                     }
                 }
+                (Some(Step::Fresh(change)), Step::Revised(row)) => revise(change, row),
                 (_, step) => steps.push(step),
             },
         }
@@ -146,6 +158,8 @@ impl Pending {
                     row.first_ts = *first;
                     Change { clear: false, row: Some(row) }
                 }
+                Step::Revised(row) if stands == Some(row.ts) => Change { clear: false, row: Some(row.clone()) },
+                Step::Revised(_) => continue,
                 Step::AcceptedAgain(ts) => match stands {
                     Some(row) if row <= *ts => Change { clear: true, row: None },
                     _ => continue,
@@ -162,6 +176,13 @@ impl Pending {
             }
         }
         sum
+    }
+}
+
+/// Puts what is known better in the place of the attempt that it is about, if that is still the latest.
+fn revise(change: &mut Change, row: Box<Row>) {
+    if change.row.as_ref().is_some_and(|latest| latest.ts == row.ts) {
+        follow(change, Change { clear: false, row: Some(row) });
     }
 }
 

@@ -20,6 +20,13 @@ impl Table {
             Attempt::Refused(row) => {
                 self.apply(row.key(), Change { clear: false, row: Some(row) });
             }
+            Attempt::Revised(mut row) => {
+                row.attempts = 0;
+                let key = row.key();
+                if self.rows.get(&key).is_some_and(|latest| latest.ts == row.ts) {
+                    self.apply(key, Change { clear: false, row: Some(row) });
+                }
+            }
             Attempt::Accepted(key, _) if clear_on_success => {
                 self.apply(key, Change { clear: true, row: None });
             }
