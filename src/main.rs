@@ -53,6 +53,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.message.is_empty() => ExitCode::from(failure.exit as u8),
         Err(failure) => {
             // Faults with a place have their own heading.
             let heading =

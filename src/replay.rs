@@ -39,6 +39,12 @@ pub enum ReplayError {
         /// The known grammars.
         known: String,
     },
+    /// Nothing to recognise.
+    #[error("{} is empty: there is nothing to recognise; name the grammar with --grammar if that is fine", path.display())]
+    Empty {
+        /// The log.
+        path: PathBuf,
+    },
     /// There is no such grammar.
     #[error("there is no grammar \"{name}\"; there are: {known}")]
     NoGrammar {
@@ -60,7 +66,8 @@ pub trait Watcher {
 /// Reads a source to its end.
 ///
 /// # Errors
-/// A file that cannot be read, an unknown grammar, a log that no grammar fits.
+/// A file that cannot be read (what could be read of it, and the other files, are in the table all the same), an unknown
+/// grammar, a log that no grammar fits.
 pub fn replay(
     library: &Library,
     source: &ReplaySource,
@@ -84,6 +91,7 @@ pub fn replay(
         }
     }
     let mut engine: Option<Engine> = None;
+    let mut broken = None;
     let mut out = Vec::new();
     for mut file in files {
         let engine = match &mut engine {
@@ -107,16 +115,20 @@ pub fn replay(
         if let Some(written) = file.written {
             engine.set_reference(written);
         }
-        file.each(&mut |bytes, done, total, path| {
+        let read = file.each(&mut |bytes, done, total, path| {
             engine.feed(bytes, now, &mut out);
             fill(table, &mut out);
             watcher.progress(path, done, total);
-        })?;
+        });
+        if let Err(error) = read {
+            engine.gap();
+            broken.get_or_insert(error);
+        }
     }
     let Some(mut engine) = engine else { return Ok(Stats::default()) };
     engine.finish(&mut out);
     fill(table, &mut out);
-    Ok(engine.stats())
+    broken.map_or(Ok(engine.stats()), |error| Err(error.into()))
 }
 
 fn fill(table: &mut Table, out: &mut Vec<Attempt>) {
@@ -139,6 +151,9 @@ fn names(library: &Library) -> String {
 
 fn unknown(library: &Library, file: &Head) -> ReplayError {
     let lines = memchr::memchr_iter(b'\n', &file.head).count().min(400);
+    if file.head.is_empty() {
+        return ReplayError::Empty { path: file.path.clone() };
+    }
     ReplayError::Unknown { path: file.path.clone(), lines, known: names(library) }
 }
 
@@ -149,6 +164,8 @@ struct Head {
     path: PathBuf,
     file: Finished,
     head: Vec<u8>,
+    /// Why the log could not be read on.
+    broken: Option<SourceError>,
     written: Option<Millis>,
 }
 
@@ -156,16 +173,29 @@ impl Head {
     fn read(path: &Path) -> Result<Head, SourceError> {
         let mut file = Finished::open(path, DEFAULT_MAX_LINE)?;
         let mut head = Vec::new();
-        while head.len() < HEAD && file.read(&mut |bytes| head.extend_from_slice(bytes))? {}
+        let mut broken = None;
+        while head.len() < HEAD {
+            match file.read(&mut |bytes| head.extend_from_slice(bytes)) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    broken = Some(error);
+                    break;
+                }
+            }
+        }
         let written = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
         let written = written.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        Ok(Head { path: path.to_owned(), file, head, written: written.and_then(|since| Millis::try_from(since.as_millis()).ok()) })
+        Ok(Head { path: path.to_owned(), file, head, broken, written: written.and_then(|since| Millis::try_from(since.as_millis()).ok()) })
     }
 
     /// Hands on the lines, each time with the bytes of the file that were read and its size.
     fn each(&mut self, work: &mut Work<'_>) -> Result<(), SourceError> {
         let total = self.file.total();
         work(&std::mem::take(&mut self.head), self.file.done(), total, &self.path);
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
         loop {
             let done = self.file.done();
             let path = &self.path;

@@ -17,6 +17,8 @@ use crate::replay::ReplayError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
+    /// Nothing is wrong.
+    Fine = 0,
     /// The work failed: a sample, an unreadable file, a daemon that does not answer.
     Work = 1,
     /// Wrong usage or configuration.
@@ -36,6 +38,11 @@ impl Failure {
     /// Wrong usage or configuration.
     pub fn usage(message: impl Into<String>) -> Failure {
         Failure { message: message.into(), exit: Exit::Usage }
+    }
+
+    /// Nobody reads the output any more: no failure, but no reason to go on.
+    pub fn closed() -> Failure {
+        Failure { message: String::new(), exit: Exit::Fine }
     }
 
     /// The work failed.
@@ -99,16 +106,15 @@ pub fn library(directory: Option<&Path>) -> Result<Library, LibraryError> {
     Library::load(directory.or_else(|| default.is_dir().then_some(default)))
 }
 
-/// Prints to standard output; that nobody reads it any more is no failure.
+/// Prints to standard output.
 ///
 /// # Errors
-/// Standard output cannot be written.
+/// Standard output cannot be written, or nobody reads it any more ([`Failure::closed`]).
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::work(format!("cannot write to standard output: {error}")))
-        }
-        _ => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::closed()),
+        Err(error) => Err(Failure::work(format!("cannot write to standard output: {error}"))),
+        Ok(()) => Ok(()),
     }
 }

@@ -139,5 +139,9 @@ fn samples(text: &mut String, name: &str, source: Option<&Faults>, grammar: &Arc
 
 fn done(text: String, failed: usize) -> Result<(), Failure> {
     print(&text)?;
-    if failed == 0 { Ok(()) } else { Err(Failure::work(format!("{failed} failed; `turnaway explain` shows line by line why"))) }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(Failure::work(format!("{failed} failed; `turnaway explain` shows line by line what becomes of a log")))
+    }
 }

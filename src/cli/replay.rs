@@ -11,7 +11,8 @@ use super::table::{Format, render};
 use crate::clock::Clock;
 use crate::config::LogArg;
 use crate::engine::Recognised;
-use crate::replay::{ReplaySource, Watcher, replay};
+use crate::replay::{ReplayError, ReplaySource, Watcher, replay};
+use crate::source::SourceError;
 use crate::store::Table;
 use crate::text::display;
 
@@ -69,15 +70,22 @@ pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
     name_apart(&mut sources, &library)?;
     let mut table = Table::default();
     let mut progress = Progress::default();
+    let mut broken = None;
     for source in &sources {
-        replay(&library, source, clock.now(), &mut table, &mut progress).map_err(|error| {
-            progress.done();
-            Failure::from(error)
-        })?;
+        match replay(&library, source, clock.now(), &mut table, &mut progress) {
+            Ok(_) => {}
+            // What could be read is shown; the exit code says that it is not all.
+            Err(error @ ReplayError::Source(SourceError::Read { .. })) => broken = Some(Failure::from(error)),
+            Err(error) => {
+                progress.done();
+                return Err(error.into());
+            }
+        }
     }
     progress.done();
     let text = render(&table.into_rows(), args.format, std::io::stdout().is_terminal());
-    super::common::print(&text)
+    super::common::print(&text)?;
+    broken.map_or(Ok(()), Err)
 }
 
 /// Two logs of one product are two brokers: the file's name tells them apart.

@@ -118,6 +118,7 @@ impl Joiner {
             ts_inferred: said.ts_inferred,
             alone: said.rule.alone || handshake,
             stack: said.rule.stack,
+            forgeable: is_forgeable(said.rule, &said.captures, said.message),
             read_at: said.read_at,
         };
         let accepted = if said.rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
@@ -182,7 +183,7 @@ impl Joiner {
         if !pending.alone {
             return;
         }
-        let mut inferred = Vec::new();
+        let mut inferred = if pending.forgeable { vec![Field::ClientId, Field::IpAddress] } else { Vec::new() };
         if let Some(name) = pending.facts.client_name.take() {
             // It is the address or the ID of a client that calls itself so; nothing says which.
             pending.facts.client_ip = crate::grammar::ip(name.as_bytes());
@@ -315,6 +316,7 @@ impl Joiner {
         self.forget_guess(record.facts.client_id.as_deref());
         let mut inferred = rule.doubt.clone();
         let mut how = "named by the record";
+        let mut by_key = true;
         if rule.after_accepted
             && let Some(accepted) = accepted
         {
@@ -333,9 +335,12 @@ impl Joiner {
                 return Effect::Session;
             }
             how = self.eliminate(settings, &mut record, &mut inferred);
+            by_key = false;
+        } else {
+            by_key = false;
         }
-        let id = record.facts.client_id.as_deref().unwrap_or_default().as_bytes();
-        if how == "named by the record" && rule.forgeable.iter().any(|text| memchr::memmem::find(id, text).is_some()) {
+        if record.forgeable && !by_key {
+            // The broker may not have written it. A connection that it names by address and port was open, at least.
             inferred.extend([Field::ClientId, Field::IpAddress]);
         }
         out.push(Attempt::Refused(Box::new(record.into_row(settings, inferred))));
@@ -411,6 +416,13 @@ impl Joiner {
     }
 }
 
+/// Whether an accepted client could have written this record: the parts that stand for its ID or the broker's words hold what
+/// the broker puts between the client's own.
+fn is_forgeable(rule: &Rule, captures: &Captures, message: &[u8]) -> bool {
+    let parts = [Fact::ClientId, Fact::ClientName, Fact::Words].into_iter().filter_map(|fact| captures.get(fact, message));
+    parts.into_iter().any(|part| rule.forgeable.iter().any(|text| memchr::memmem::find(part, text).is_some()))
+}
+
 /// Whether what waits can belong to this record.
 fn agree(pending: &Context, record: &Context) -> bool {
     pending.facts.agree(&record.facts)
@@ -422,6 +434,7 @@ fn merge(earlier: &mut Context, later: Context) {
     facts.add(&earlier.facts);
     earlier.facts = facts;
     earlier.why.add(later.why);
+    earlier.forgeable |= later.forgeable;
     earlier.ts = later.ts;
     earlier.ts_inferred = later.ts_inferred;
     earlier.read_at = later.read_at;

@@ -33,6 +33,8 @@ pub struct Context {
     pub ts: Millis,
     /// That time is not certain.
     pub ts_inferred: bool,
+    /// They may be the words of an accepted client.
+    pub forgeable: bool,
     /// They are a group of their own: no other kind of record belongs to it.
     pub stack: bool,
     /// They are a refusal even when nothing follows.

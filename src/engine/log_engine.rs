@@ -126,12 +126,16 @@ impl Engine {
         self.stats.lines += 1;
         let reference = self.reference.unwrap_or(read_at);
         let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near, .. } = self;
-        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, near };
+        let mut gap = false;
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
         let mut crew = Crew { streams, turn, declared: &options.time_format };
         match unwrapper.line(line, reference) {
             Piece::Whole(unwrapped) => crew.line(unwrapped, line, read_at, &mut around, &mut trace),
             Piece::Held => set(&mut trace, Fate::Part),
             Piece::Foreign | Piece::Unreadable => set(&mut trace, Fate::NotTheBrokers),
+        }
+        if gap {
+            self.gap();
         }
     }
 
@@ -149,7 +153,8 @@ impl Engine {
     pub fn finish(&mut self, out: &mut Vec<Attempt>) {
         let read_at = self.reference.unwrap_or_default();
         let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near, .. } = self;
-        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, near };
+        let mut gap = false;
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
         let mut crew = Crew { streams, turn, declared: &options.time_format };
         while let Some(piece) = unwrapper.flush(read_at) {
             if let Piece::Whole(unwrapped) = piece {
@@ -183,7 +188,8 @@ impl Engine {
 
     fn each(&mut self, out: &mut Vec<Attempt>, mut work: impl FnMut(&mut Stream, &mut Surroundings<'_>)) {
         let Engine { grammar, options, streams, stats, reference: near, .. } = self;
-        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, near };
+        let mut gap = false;
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
         let mut keys: Vec<&Vec<u8>> = streams.keys().collect();
         keys.sort();
         let keys: Vec<Vec<u8>> = keys.into_iter().cloned().collect();

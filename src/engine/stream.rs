@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::log_engine::Stats;
 use super::trace::{Fate, Trace};
 use crate::conversation::{Effect, Joiner, Said, Settings};
-use crate::grammar::{Captures, Fact, Grammar, How, Rule};
+use crate::grammar::{Captures, Fact, Grammar, How, Outcome, Rule};
 use crate::model::{Attempt, Millis};
 use crate::record::time::{Stamp, TimeContext, TimeFormat};
 use crate::record::{Echo, Grown, HeaderReader, HeaderState, Unfinished, begins, echoes};
@@ -24,6 +24,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) zone: &'a TimeZone,
     pub(super) out: &'a mut Vec<Attempt>,
     pub(super) stats: &'a mut Stats,
+    /// The log says that lines are missing: that concerns every stream of it.
+    pub(super) gap: &'a mut bool,
     /// A time near that of the next line of the log.
     pub(super) near: &'a mut Option<Millis>,
 }
@@ -196,6 +198,7 @@ impl Stream {
             line: evidence(line, &parts, &captures),
         };
         let effect = self.joiner.take(grammar, around.settings, said, around.out);
+        *around.gap |= rule.outcome == Outcome::Gap;
         match effect {
             Effect::Refused(_) => around.stats.refused += 1,
             Effect::Accepted | Effect::AcceptedUnclear => around.stats.accepted += 1,

@@ -10,11 +10,12 @@ use super::diagnostic::Faults;
 use super::fact::Fact;
 use super::literal;
 use super::matcher::Matcher;
-use super::pattern::{Pattern, PatternError, near};
+use super::pattern::{Element, Pattern, PatternError, near};
 use super::reader::{Reader, Table, Text};
 use super::rule::{Because, EchoForm, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
 use super::texts::Texts;
 use crate::model::{Field, Reason};
+use crate::record::time::TimeFormat;
 
 /// The format of grammar files that this program reads.
 pub const FORMAT: usize = 1;
@@ -87,8 +88,10 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     }
     // The best ways first: `find` then gives up early.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.ways.iter().map(|way| way.rank).max()));
-    let samples: Vec<Sample> = top.tables(reader, "sample").into_iter().filter_map(|(table, span)| sample(reader, table, span)).collect();
-    if samples.is_empty() {
+    let tables = top.tables(reader, "sample");
+    let has_samples = !tables.is_empty();
+    let samples: Vec<Sample> = tables.into_iter().filter_map(|(table, span)| sample(reader, table, span)).collect();
+    if !has_samples {
         reader.fault(span.start..span.start, "a grammar without samples is not tried", "expected [[sample]] with log and rows");
     }
     top.finish(reader);
@@ -112,7 +115,21 @@ fn pattern(reader: &mut Reader<'_>, text: &Text) -> Option<Pattern> {
 }
 
 fn header(reader: &mut Reader<'_>, text: &Text) -> Option<Header> {
-    noted(reader, text, Pattern::parse_header(&text.value)).map(|pattern| Header { pattern })
+    let pattern = noted(reader, text, Pattern::parse_header(&text.value))?;
+    for element in &pattern.elements {
+        if let Element::Time(Some(format)) = element
+            && let Err(error) = TimeFormat::parse_format(format)
+        {
+            let at = text.value.find(format.as_str()).unwrap_or_default();
+            let span = reader.inside(text, at, format.len());
+            reader.fault(
+                span,
+                format!("\"{format}\" is no time format: {error}"),
+                "expected epoch, epoch-ms, iso, rfc3164 or an strftime format",
+            );
+        }
+    }
+    Some(Header { pattern })
 }
 
 fn noted<T>(reader: &mut Reader<'_>, text: &Text, result: Result<T, Vec<PatternError>>) -> Option<T> {
@@ -239,11 +256,7 @@ fn captures(rule: &Rule, fact: Fact) -> bool {
 }
 
 fn pattern_way(pattern: &Pattern, text: &Text) -> Way {
-    let typed = pattern
-        .elements
-        .iter()
-        .filter(|element| matches!(element, super::pattern::Element::Capture { kind, .. } if !kind.is_free()))
-        .count();
+    let typed = pattern.elements.iter().filter(|element| matches!(element, Element::Capture { kind, .. } if !kind.is_free())).count();
     Way {
         how: How::Pattern(Matcher::new(pattern)),
         written: text.value.clone(),
