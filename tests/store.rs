@@ -664,3 +664,40 @@ proptest! {
         prop_assert_eq!(table.into_rows(), plain(&fresh, None));
     }
 }
+
+#[test]
+fn an_attempt_that_is_known_better_counts_nothing_and_replaces_only_itself() {
+    let better = |ts| {
+        let mut row = row("c", ts);
+        row.reason = "known better".to_owned();
+        Attempt::Revised(Box::new(row))
+    };
+    let place = Place::new();
+    let store = place.open();
+    let told = |store: &SqliteStore| {
+        let row = store.get("c").unwrap().remove(0);
+        (row.reason == "known better", row.ts, row.attempts, row.first_ts)
+    };
+    // In one batch, in a later one, too late, and after the row went.
+    store.commit(&fresh([refused(row("c", 100)), refused(row("c", 200)), better(200)]), NOW).unwrap();
+    assert_eq!(told(&store), (true, 200, 2, 100));
+    store.commit(&fresh([refused(row("c", 300))]), NOW).unwrap();
+    assert_eq!(told(&store), (false, 300, 3, 100));
+    store.commit(&fresh([better(300)]), NOW).unwrap();
+    assert_eq!(told(&store), (true, 300, 3, 100));
+    store.commit(&fresh([refused(row("c", 400)), better(300)]), NOW).unwrap();
+    assert_eq!(told(&store), (false, 400, 4, 100));
+    store.commit(&fresh([better(300)]), NOW).unwrap();
+    assert_eq!(told(&store), (false, 400, 4, 100));
+    store.commit(&fresh([Attempt::Accepted(row("c", 0).key(), 500), better(400)]), NOW).unwrap();
+    assert!(store.get("c").unwrap().is_empty());
+    store.commit(&fresh([better(400)]), NOW).unwrap();
+    assert!(store.get("c").unwrap().is_empty());
+
+    let mut table = Table::default();
+    for attempt in [refused(row("c", 100)), refused(row("c", 200)), better(200), better(100)] {
+        table.push(attempt, true);
+    }
+    let row = table.into_rows().remove(0);
+    assert_eq!((row.reason.as_str(), row.ts, row.attempts, row.first_ts), ("known better", 200, 2, 100));
+}

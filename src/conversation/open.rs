@@ -153,11 +153,10 @@ impl Open {
         let guess = self.likeliest(ts, tls);
         let one_listener = self.complete && self.list.windows(2).all(|pair| pair[0].facts.server_port == pair[1].facts.server_port);
         self.owed += 1;
-        let found = guess.map_or(Found::Nobody, |index| {
+        guess.map_or(Found::Nobody, |index| {
             self.list[index].guessed = true;
             Found::Guess(Box::new(self.list[index].clone()), one_listener)
-        });
-        found
+        })
     }
 
     /// A refusal that is told now can belong to connections up to this one.

@@ -1,0 +1,98 @@
+//! Passing over lines unread changes nothing: an engine with the prefilter and one that looks at every line agree.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use turnaway::engine::{Engine, Options};
+use turnaway::grammar::{Grammar, Library};
+use turnaway::model::Attempt;
+
+const READ_AT: i64 = 1_795_446_253_000;
+
+fn grammars() -> Vec<Arc<Grammar>> {
+    Library::load(None).unwrap().all().map(|(grammar, _)| Arc::clone(grammar)).collect()
+}
+
+fn attempts(mut engine: Engine, pieces: &[&[u8]]) -> (Vec<Attempt>, u64) {
+    let mut out = Vec::new();
+    for piece in pieces {
+        engine.feed(piece, READ_AT, &mut out);
+    }
+    engine.finish(&mut out);
+    (out, engine.stats().lines)
+}
+
+fn agree(grammar: &Arc<Grammar>, log: &[u8], pieces: &[&[u8]]) {
+    let with = attempts(Engine::new(Arc::clone(grammar), Options::default()), pieces);
+    let without = attempts(Engine::without_prefilter(Arc::clone(grammar), Options::default()), &[log]);
+    assert_eq!(with, without);
+}
+
+fn logs(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            logs(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "log") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_grammar_on_every_fixture() {
+    let mut found = Vec::new();
+    logs(Path::new("fixtures"), &mut found);
+    assert!(found.len() > 40);
+    for path in found {
+        let log = std::fs::read(&path).unwrap();
+        for grammar in grammars() {
+            agree(&grammar, &log, &[&log]);
+        }
+    }
+}
+
+/// Lines that the rules take, their wrappers, what an echo needs, and anything else.
+fn line() -> impl Strategy<Value = Vec<u8>> {
+    let ids = prop::sample::select(vec!["a", "pump 4", "Client x disconnected, not", "<unknown>", "192.0.2.7", "é 0 x"]);
+    let whole = (ids, 0..12u8, 0..4u8).prop_map(|(id, kind, host)| {
+        let message = match kind {
+            0 => format!("New connection from 192.0.2.{host}:500{host} on port 1883."),
+            1 => format!("New client connected from 192.0.2.{host}:500{host} as {id} (p2, c1, k60, u'x"),
+            2 => format!("New client connected from 192.0.2.{host}:500{host} as {id} (p2, c1, k60, u'ops')."),
+            3 => format!("Client {id} disconnected, not authorised."),
+            4 => format!("Received SUBSCRIBE from {id}"),
+            5 => "\tauthorised. (QoS 0)".to_owned(),
+            6 => format!("{id} authorised."),
+            7 => format!("Sending CONNACK to {id} (0, 5)"),
+            8 => "OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed".to_owned(),
+            9 => "Client <unknown> disconnected: Protocol error.".to_owned(),
+            10 => "mosquitto version 2.0.22 starting".to_owned(),
+            _ => format!("Received PUBLISH from {id} (d0, q0, r0, m0, 'x', ... (2 bytes))"),
+        };
+        format!("179544602{host}: {message}").into_bytes()
+    });
+    prop_oneof![8 => whole, 1 => prop::collection::vec(any::<u8>(), 0..40), 1 => Just(b"').".to_vec())]
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_logs_in_arbitrary_pieces(lines in prop::collection::vec(line(), 0..60), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
+        let lines: Vec<Vec<u8>> = lines.into_iter().map(|mut line| {
+            line.retain(|byte| *byte != b'\n');
+            line.push(b'\n');
+            line
+        }).collect();
+        let log = lines.concat();
+        let mut at: Vec<usize> = cuts.iter().map(|cut| lines[..cut.index(lines.len() + 1)].concat().len()).collect();
+        at.extend([0, log.len()]);
+        at.sort_unstable();
+        let pieces: Vec<&[u8]> = at.windows(2).map(|pair| &log[pair[0]..pair[1]]).collect();
+        for grammar in grammars() {
+            agree(&grammar, &log, &pieces);
+        }
+    }
+}
