@@ -30,7 +30,7 @@ pub enum ReplayError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// No grammar fits.
-    #[error("no grammar fits {}: none of its first {lines} lines is one that the known products write ({known}); name the grammar with --grammar, or see `turnaway explain`", path.display())]
+    #[error("no grammar fits {}: none of its first {lines} lines is one that the known products write ({known}); name the grammar with --grammar; if its time stamps are unusual, declare them with --time-format; `turnaway explain` shows line by line", path.display())]
     Unknown {
         /// The log.
         path: PathBuf,

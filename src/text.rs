@@ -11,6 +11,13 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
         end -= 1;
     }
     let mut text = String::with_capacity(end + 4);
+    if is_plain(&bytes[..end]) {
+        text.extend(std::str::from_utf8(&bytes[..end]));
+        if cut {
+            text.push('…');
+        }
+        return text;
+    }
     for chunk in bytes[..end].utf8_chunks() {
         for c in chunk.valid().chars() {
             if is_unsafe(c) { write_escape(&mut text, c) } else { text.push(c) }
@@ -25,9 +32,14 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
     text
 }
 
+/// Printable ASCII, as nearly every line is: nothing to escape, and found out quickly.
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| (0x20..0x7f).contains(byte))
+}
+
 /// The same for a whole string.
 pub fn display(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.chars().any(is_unsafe) { escaped(text.as_bytes(), usize::MAX).into() } else { text.into() }
+    if !is_plain(text.as_bytes()) && text.chars().any(is_unsafe) { escaped(text.as_bytes(), usize::MAX).into() } else { text.into() }
 }
 
 /// Characters that a terminal or a page would act upon, or not show.

@@ -155,7 +155,7 @@ impl Report<'_, '_> {
             self.say("  grammar", grammar)?;
         }
         for pattern in &source.paths {
-            let paths = probe::expand(pattern);
+            let paths = crate::source::logs_of(pattern);
             for path in paths.iter().take(SHOWN_PATHS) {
                 self.path(source, pattern, path, library)?;
             }

@@ -27,16 +27,6 @@ pub(super) enum Found {
     Unreadable(io::Error),
 }
 
-/// The paths that a pattern leads to now; the pattern itself when it has no wildcards or leads nowhere.
-pub(super) fn expand(pattern: &str) -> Vec<PathBuf> {
-    let literal = PathBuf::from(pattern);
-    if !pattern.contains(['*', '?', '[']) || literal.exists() {
-        return vec![literal];
-    }
-    let found: Vec<PathBuf> = glob::glob(pattern).map(|paths| paths.filter_map(Result::ok).collect()).unwrap_or_default();
-    if found.is_empty() { vec![literal] } else { found }
-}
-
 /// What is there.
 pub(super) fn look(path: &Path) -> Found {
     if path == Path::new("-") {

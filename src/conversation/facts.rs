@@ -13,28 +13,40 @@ const MAX_TEXT: usize = 65_535;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// The MQTT client ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// A name that may be the client ID or the address: what follows decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_name: Option<String>,
     /// The username.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// The client's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<IpAddr>,
     /// The client's port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_port: Option<u16>,
     /// The listener's port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_port: Option<u16>,
     /// The subject of the client's certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// What names the connection in this log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
     /// What the records say of TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<bool>,
     /// What the records say of TLS is likely, not certain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tls_likely: bool,
     /// What the records say of the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_provided: Option<bool>,
     /// The broker had read the CONNECT.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub connect: bool,
 }
 

@@ -14,7 +14,7 @@ use super::facts::Facts;
 use crate::model::Millis;
 
 /// More open connections than this are not listed: the oldest are forgotten, and nothing is certain from then on.
-const MAX_OPEN: usize = 4096;
+const MAX_OPEN: usize = 1024;
 /// A client that means to connect sends its CONNECT at once: older connections are guessed last.
 const FRESH: Millis = 3_000;
 
@@ -30,8 +30,10 @@ pub struct Opened {
     /// The line that said so.
     pub line: String,
     /// It was guessed to be the connection of an earlier refusal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     guessed: bool,
     /// A connection that was opened later has an outcome already: this client is slow, or silent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     passed: bool,
 }
 

@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 
+use memchr::memmem::FinderRev;
 use nom::bytes::complete::{is_not, tag, take_while_m_n, take_while1};
 use nom::character::complete::{char, one_of};
 use nom::combinator::{opt, recognize, verify};
@@ -59,7 +60,7 @@ pub struct Matcher {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Literal(Box<[u8]>),
+    Literal(Box<[u8]>, FinderRev<'static>),
     Capture { fact: Fact, kind: Kind },
 }
 
@@ -79,7 +80,7 @@ impl Matcher {
             .elements
             .iter()
             .filter_map(|element| match element {
-                Element::Literal(text) => Some(Step::Literal(text.as_bytes().into())),
+                Element::Literal(text) => Some(Step::Literal(text.as_bytes().into(), FinderRev::new(text).into_owned())),
                 Element::Capture { fact, kind } => Some(Step::Capture { fact: *fact, kind: *kind }),
                 Element::Time(_) | Element::Message => None,
             })
@@ -90,6 +91,11 @@ impl Matcher {
 
     /// Matches the whole record.
     pub fn run(&self, record: &[u8]) -> Option<Captures> {
+        // Most records fail at an end, which is the cheapest place to look.
+        let fits = |step: Option<&Step>, at: fn(&[u8], &[u8]) -> bool| !matches!(step, Some(Step::Literal(text, _)) if !at(record, text));
+        if !fits(self.steps.first(), <[u8]>::starts_with) || !fits(self.steps.last(), <[u8]>::ends_with) {
+            return None;
+        }
         let mut captures = Captures::default();
         let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1 };
         walk.steps(&self.steps, 0, 0, &mut captures).then_some(())?;
@@ -123,7 +129,7 @@ impl Walk<'_> {
             let element = index + offset;
             self.reached = self.reached.max(Reached { at, element });
             match step {
-                Step::Literal(text) => {
+                Step::Literal(text, _) => {
                     if !self.record[at..].starts_with(text) {
                         return false;
                     }
@@ -162,9 +168,8 @@ impl Walk<'_> {
         };
         match rest.first() {
             None => fits(self, input.len()),
-            Some(Step::Literal(text)) => {
+            Some(Step::Literal(text, finder)) => {
                 // Only where the literal stands can the capture end: found from the right.
-                let finder = memchr::memmem::FinderRev::new(text.as_ref());
                 let mut window = input.len().min(most.saturating_add(text.len()));
                 while let Some(len) = finder.rfind(&input[..window]) {
                     if len <= most && fits(self, len) {

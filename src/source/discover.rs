@@ -6,6 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::names::{rotated, unpacked};
 
+/// The logs that a configured path or glob leads to now, without their rotated predecessors; the pattern itself when it leads
+/// nowhere.
+pub fn logs_of(pattern: &str) -> Vec<PathBuf> {
+    let found = without_rotated(expand(pattern), &[]);
+    if found.is_empty() { vec![PathBuf::from(pattern)] } else { found }
+}
+
 /// The logs that one pattern leads to now. A path without wildcards, or one that exists as it is written, is a log whether it
 /// exists or not.
 pub(crate) fn expand(pattern: &str) -> Vec<PathBuf> {

@@ -29,6 +29,7 @@ mod rotate;
 mod spec;
 mod stream;
 
+pub use discover::logs_of;
 pub use doorbell::{Bell, Doorbell, Ring, WatchState};
 pub use finished::{Finished, SourceError};
 pub use follow::Follower;

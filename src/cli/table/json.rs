@@ -1,5 +1,6 @@
 //! Rows as JSON.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::model::Row;
@@ -22,7 +23,10 @@ pub(super) fn lines(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
 }
 
 /// The same JSON, with what a terminal would act upon written as escapes. Outside of strings only line ends can be such.
-fn armoured(json: &str) -> String {
+fn armoured(json: &str) -> Cow<'_, str> {
+    if json.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)) {
+        return json.into();
+    }
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         if c == '\n' || !is_unsafe(c) {
@@ -33,5 +37,5 @@ fn armoured(json: &str) -> String {
             }
         }
     }
-    text
+    text.into()
 }
