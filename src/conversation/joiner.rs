@@ -111,6 +111,7 @@ impl Joiner {
         let mut facts = Facts::of(grammar, said.rule, &said.captures, said.message);
         let (why, handshake) = Why::of(grammar, said.rule, said.captures.get(Fact::Words, said.message), &mut facts);
         let record = Context {
+            made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
             facts,
             why,
             evidence: vec![said.line],
@@ -435,6 +436,7 @@ fn merge(earlier: &mut Context, later: Context) {
     earlier.facts = facts;
     earlier.why.add(later.why);
     earlier.forgeable |= later.forgeable;
+    earlier.made_up |= later.made_up;
     earlier.ts = later.ts;
     earlier.ts_inferred = later.ts_inferred;
     earlier.read_at = later.read_at;

@@ -33,6 +33,8 @@ pub struct Context {
     pub ts: Millis,
     /// That time is not certain.
     pub ts_inferred: bool,
+    /// The client ID may be one that the broker made up for a client that sent none.
+    pub made_up: bool,
     /// They may be the words of an accepted client.
     pub forgeable: bool,
     /// They are a group of their own: no other kind of record belongs to it.
@@ -131,6 +133,9 @@ impl Context {
             (None, None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
             (None, None, None, None) => (Identity::Address, "unknown".to_owned()),
         };
+        if identity == Identity::ClientId && self.made_up {
+            inferred.push(Field::ClientId);
+        }
         if identity == Identity::Address && inferred.contains(&Field::IpAddress) {
             inferred.push(Field::ClientId);
         }

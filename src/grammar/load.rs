@@ -68,6 +68,8 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         headers.extend(Pattern::parse_header("{message}").ok().map(|pattern| Header { pattern }));
     }
     let nobody = top.texts(reader, "nobody").into_iter().map(|text| text.value.into_bytes()).collect();
+    let made_up = top.texts(reader, "made_up");
+    let made_up = made_up.iter().filter_map(|text| pattern(reader, text)).map(|pattern| Matcher::new(&pattern)).collect();
     let multiline = top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span)).collect();
     let echoes = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
     let mut rules: Vec<Rule> = Vec::new();
@@ -102,6 +104,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         detect,
         headers,
         nobody,
+        made_up,
         multiline,
         echoes,
         rules,

@@ -23,6 +23,8 @@ pub struct Grammar {
     pub headers: Vec<Header>,
     /// What the broker prints where it does not know the client ID.
     pub nobody: Vec<Vec<u8>>,
+    /// Client IDs that the broker makes up for clients that send none. They are matched as patterns over the ID.
+    pub made_up: Vec<Matcher>,
     /// Records of several lines.
     pub multiline: Vec<Multiline>,
     /// Records that repeat a client's own words.
@@ -230,6 +232,11 @@ impl Grammar {
     /// Whether the broker prints this where it does not know the client ID.
     pub fn is_nobody(&self, name: &[u8]) -> bool {
         self.nobody.iter().any(|nobody| nobody == name)
+    }
+
+    /// Whether the broker may have made this client ID up for a client that sent none.
+    pub fn is_made_up(&self, client_id: &[u8]) -> bool {
+        self.made_up.iter().any(|pattern| pattern.run(client_id).is_some())
     }
 
     /// Whether only this product writes such a message.
