@@ -79,6 +79,8 @@ pub struct Joiner {
     accepted: Option<Context>,
     /// Refusals whose connection was guessed, of which more may become known.
     guessed: Vec<Guessed>,
+    /// There is a listener whose connections are not listed when they open.
+    unlisted: bool,
     /// An accepted client calls itself what the broker calls those it does not know: such lines are not certain any more.
     nobody_taken: bool,
     /// Who was accepted since the broker's start; kept only where connections are not listed, because only there does it tell
@@ -150,10 +152,13 @@ impl Joiner {
                 self.flush(settings, out);
                 if said.rule.outcome == Outcome::Gap {
                     self.sessions.lost();
-                } else if self.open.is_complete() {
-                    self.sessions.keep();
+                    self.open.incomplete();
+                } else {
+                    if self.open.is_complete() {
+                        self.sessions.keep();
+                    }
+                    self.unlisted = true;
                 }
-                self.open.incomplete();
                 Effect::Incomplete
             }
             Outcome::Accepted => self.accept(grammar, settings, said.captures, said.message, record, out),
@@ -191,6 +196,7 @@ impl Joiner {
             inferred.extend([Field::ClientId, Field::IpAddress]);
         }
         if pending.facts.client_ip.is_some()
+            && !self.unlisted
             && let Found::Certain(opened) = self.find(&pending, settings)
         {
             pending.joined(&opened);
@@ -248,7 +254,7 @@ impl Joiner {
         self.flush(settings, out);
         if let Some(opened) = self.open.take(&record.facts) {
             record.joined(&opened);
-        } else if self.open.is_complete() {
+        } else if self.open.is_complete() && !self.unlisted {
             // Accepted without ever having been listed: there are listeners whose connections the log does not show.
             self.open.incomplete();
         }
@@ -283,7 +289,10 @@ impl Joiner {
             return self.refuse(settings, rule, None, record, out);
         }
         self.flush(settings, out);
-        if self.open.take(&record.facts).is_none() && record.facts.client_port.is_none() && !(self.nobody_taken && self.open.is_empty()) {
+        let by_key = self.open.take(&record.facts).is_some() || record.facts.client_port.is_some();
+        // Beside an unlisted listener it may have been a connection that is not listed: taking a listed one away would be a guess.
+        let nobodys_session = self.nobody_taken && self.open.is_empty();
+        if !(by_key || self.unlisted || nobodys_session) {
             self.open.eliminate(record.facts.client_ip, record.ts, |_| None);
         }
         self.known_now(settings, out);
@@ -335,7 +344,11 @@ impl Joiner {
                 // The end of the session of a client that calls itself what the broker calls nobody.
                 return Effect::Session;
             }
-            how = self.eliminate(settings, &mut record, &mut inferred);
+            how = if self.unlisted && !rule.listed_only {
+                self.guess(&mut record, &mut inferred)
+            } else {
+                self.eliminate(settings, &mut record, &mut inferred)
+            };
             by_key = false;
         } else {
             by_key = false;
@@ -347,6 +360,21 @@ impl Joiner {
         out.push(Attempt::Refused(Box::new(record.into_row(settings, inferred))));
         self.known_now(settings, out);
         Effect::Refused(how)
+    }
+
+    /// It may have been a connection that is not listed: the likeliest of the listed ones is a guess, and none is taken away.
+    fn guess(&self, record: &mut Context, inferred: &mut Vec<Field>) -> &'static str {
+        if record.facts.client_ip.is_some() {
+            return "by the address that it names";
+        }
+        match self.open.likeliest_now(record.ts) {
+            Some(opened) => {
+                record.joined(opened);
+                inferred.extend([Field::IpAddress, Field::TlsUsed]);
+                "guessed: it may also have come in by a listener whose connections are not logged"
+            }
+            None => "no open connection is known",
+        }
     }
 
     fn eliminate(&mut self, settings: &Settings, record: &mut Context, inferred: &mut Vec<Field>) -> &'static str {

@@ -237,6 +237,11 @@ impl Open {
         (0..self.list.len()).max_by_key(score)
     }
 
+    /// The likeliest connection of a record that names none.
+    pub(super) fn likeliest_now(&self, ts: Millis) -> Option<&Opened> {
+        self.likeliest(ts, |_| None).map(|index| &self.list[index])
+    }
+
     fn position(&self, facts: &Facts) -> Option<usize> {
         let same = |open: &Opened| match (&facts.connection, &open.facts.connection) {
             (Some(one), Some(two)) => one == two,

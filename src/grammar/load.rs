@@ -209,6 +209,7 @@ fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
         never_accepted: table.flag(reader, "never_accepted").unwrap_or(false),
         after_accepted: table.flag(reader, "after_accepted").unwrap_or(false),
         elimination: table.flag(reader, "elimination").unwrap_or(false),
+        listed_only: table.flag(reader, "listed_only").unwrap_or(false),
         doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),
         forgeable: table.texts(reader, "forgeable").into_iter().map(|text| text.value.into_bytes()).collect(),
         reason,

@@ -87,7 +87,7 @@ pub enum Outcome {
     Ended,
     /// The broker started: no connection from before is open.
     Restart,
-    /// The broker takes connections that it does not log when they open.
+    /// The broker has a listener whose connections it does not log when they open.
     Unlisted,
     /// The log itself says that lines are missing.
     Gap,
@@ -105,7 +105,7 @@ impl Outcome {
         ("closed", Outcome::Closed, "a connection ended before the client said who it was: a probe"),
         ("ended", Outcome::Ended, "a session that was accepted ended"),
         ("restart", Outcome::Restart, "the broker started: no earlier connection is open"),
-        ("unlisted", Outcome::Unlisted, "the broker takes connections whose opening it does not log"),
+        ("unlisted", Outcome::Unlisted, "the broker has a listener whose connections it does not log when they open"),
         ("gap", Outcome::Gap, "lines of the log are missing"),
         ("nothing", Outcome::Nothing, "known, and concerns nobody who failed"),
     ];
@@ -153,6 +153,8 @@ pub struct Rule {
     pub after_accepted: bool,
     /// A connection that it does not name may be found by elimination.
     pub elimination: bool,
+    /// Only connections whose opening is logged end so: it is certain also beside an `unlisted` listener.
+    pub listed_only: bool,
     /// Fields that are never certain in this record.
     pub doubt: Vec<Field>,
     /// A client ID that holds one of these may be part of another record, written by an accepted client.
