@@ -10,6 +10,8 @@ use crate::model::{Field, Identity, Millis, Reason, Row};
 /// The bounds of a row's texts.
 const MAX_REASON: usize = 1_024;
 const MAX_EVIDENCE: usize = 8;
+/// Titles of other reasons in the text; all of them stand in `alternatives`.
+const MAX_TITLES: usize = 2;
 
 /// What the source says that the log does not.
 #[derive(Debug, Clone, Default)]
@@ -198,8 +200,8 @@ fn reason_text(code: Reason, alternatives: &[Reason], words: &[String]) -> Strin
     let also: Vec<&str> = alternatives.iter().filter(|reason| **reason != Reason::Other).map(|reason| reason.title()).collect();
     if !also.is_empty() {
         text.push_str(" (or ");
-        text.push_str(&also.join(", "));
-        text.push(')');
+        text.push_str(&also[..also.len().min(MAX_TITLES)].join(", "));
+        text.push_str(if also.len() > MAX_TITLES { ", …)" } else { ")" });
     }
     if !words.is_empty() {
         text.push_str(": ");
