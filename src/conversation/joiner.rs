@@ -148,17 +148,17 @@ impl Joiner {
                 self.open.start();
                 Effect::Restart
             }
-            Outcome::Unlisted | Outcome::Gap => {
+            Outcome::Unlisted => {
                 self.flush(settings, out);
-                if said.rule.outcome == Outcome::Gap {
-                    self.sessions.lost();
-                    self.open.incomplete();
-                } else {
-                    if self.open.is_complete() {
-                        self.sessions.keep();
-                    }
-                    self.unlisted = true;
+                if self.open.is_complete() {
+                    self.sessions.keep();
                 }
+                self.unlisted = true;
+                Effect::Incomplete
+            }
+            Outcome::Gap => {
+                self.flush(settings, out);
+                self.gap();
                 Effect::Incomplete
             }
             Outcome::Accepted => self.accept(grammar, settings, said.captures, said.message, record, out),
@@ -252,9 +252,16 @@ impl Joiner {
             self.pending = None;
         }
         self.flush(settings, out);
-        if let Some(opened) = self.open.take(&record.facts) {
-            record.joined(&opened);
-        } else if self.open.is_complete() && !self.unlisted {
+        // 1.x prints no source port: then it is one of its address.
+        let by_address = record.facts.client_port.is_none() && record.facts.connection.is_none() && record.facts.client_ip.is_some();
+        let found = if by_address {
+            self.find(&record, settings)
+        } else {
+            self.open.take(&record.facts).map_or(Found::Nobody, |opened| Found::Certain(Box::new(opened)))
+        };
+        if let Found::Certain(opened) = &found {
+            record.joined(opened);
+        } else if found == Found::Nobody && self.open.is_complete() && !self.unlisted {
             // Accepted without ever having been listed: there are listeners whose connections the log does not show.
             self.open.incomplete();
         }
@@ -415,9 +422,12 @@ impl Joiner {
                 Hindsight::Never => {
                     self.guessed.remove(at);
                 }
-                Hindsight::Certain(opened) => {
-                    let Guessed { mut record, inferred, .. } = self.guessed.remove(at);
+                Hindsight::Certain(opened, one_listener) => {
+                    let Guessed { mut record, mut inferred, .. } = self.guessed.remove(at);
                     record.joined(&opened);
+                    if !one_listener {
+                        inferred.push(Field::TlsUsed);
+                    }
                     out.push(Attempt::Revised(Box::new(record.into_row(settings, inferred))));
                     // One connection less: look at the others again.
                     at = 0;

@@ -58,8 +58,8 @@ pub(super) enum Hindsight {
     Several,
     /// It will not be known any more.
     Never,
-    /// This one, or one of several of its address.
-    Certain(Box<Opened>),
+    /// This one, or one of several of its address; true: all of those came in by one listener.
+    Certain(Box<Opened>, bool),
 }
 
 /// Which open connection a record belongs to.
@@ -124,12 +124,13 @@ impl Open {
         again
     }
 
-    /// Whether the connection that these facts name is listed.
+    /// Whether the connection that these facts name, or one of the address that they name, is listed.
     pub fn has(&self, facts: &Facts) -> bool {
-        self.position(facts).is_some()
+        let of_address = |open: &Opened| facts.client_ip.is_some() && open.facts.client_ip == facts.client_ip;
+        self.position(facts).is_some() || (facts.client_port.is_none() && self.list.iter().any(of_address))
     }
 
-    /// Takes the connection that these facts name. What follows from it for others is looked at by [`Open::hindsight`], and
+    /// Takes the connection that these facts name by address and port, or by its own name. What follows from it for others is looked at by [`Open::hindsight`], and
     /// then [`Open::settle`] is due.
     pub fn take(&mut self, facts: &Facts) -> Option<Opened> {
         let index = self.position(facts)?;
@@ -139,8 +140,8 @@ impl Open {
         Some(self.list.remove(index))
     }
 
-    /// Finds the connection of a record that names none, or only an address, and takes it away; [`Open::settle`] is due after it. `tls` says whether it must
-    /// have been a TLS listener's, which only sways the guess.
+    /// Finds the connection of a record that names none, or only an address, and takes it away; [`Open::settle`] is due
+    /// after it. `tls` says whether it must have been a TLS listener's, which only sways the guess.
     pub fn eliminate(&mut self, address: Option<IpAddr>, ts: Millis, tls: impl Fn(&Opened) -> Option<bool>) -> Found {
         if let Some(address) = address {
             return self.by_address(address, ts);
@@ -182,10 +183,11 @@ impl Open {
         self.owed = self.owed.saturating_sub(1);
         let mine: Vec<usize> = (0..self.list.len()).filter(|index| self.list[*index].number <= mark).collect();
         if let [only] = mine[..] {
-            return Hindsight::Certain(Box::new(self.list.remove(only)));
+            return Hindsight::Certain(Box::new(self.list.remove(only)), true);
         }
         *self.owed_by_address.entry(address).or_default() += 1;
-        Hindsight::Certain(Box::new(self.list[mine[0]].clone()))
+        let one_listener = mine.windows(2).all(|pair| self.list[pair[0]].facts.server_port == self.list[pair[1]].facts.server_port);
+        Hindsight::Certain(Box::new(self.list[mine[0]].clone()), one_listener)
     }
 
     /// The record names the address: which of its connections it was decides about the listener's port only.
@@ -242,13 +244,11 @@ impl Open {
         self.likeliest(ts, |_| None).map(|index| &self.list[index])
     }
 
+    /// An address alone names no connection: several may be of one address, and those of a Unix socket have none.
     fn position(&self, facts: &Facts) -> Option<usize> {
         let same = |open: &Opened| match (&facts.connection, &open.facts.connection) {
             (Some(one), Some(two)) => one == two,
-            _ => {
-                open.facts.client_ip == facts.client_ip
-                    && (open.facts.client_port == facts.client_port || open.facts.client_port.is_none() || facts.client_port.is_none())
-            }
+            _ => facts.client_port.is_some() && open.facts.client_port == facts.client_port && open.facts.client_ip == facts.client_ip,
         };
         self.list.iter().rposition(same)
     }
