@@ -44,6 +44,7 @@ fn row(client_id: &str, ts: Millis) -> Row {
         attempts: 1,
         first_ts: ts,
         evidence: vec!["<script>".to_owned()],
+        peer: None,
     }
 }
 

@@ -31,6 +31,7 @@ fn row(client_id: &str, ts: Millis) -> Row {
         attempts: 1,
         first_ts: ts,
         evidence: vec!["a line".to_owned()],
+        peer: None,
     }
 }
 

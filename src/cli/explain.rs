@@ -153,6 +153,9 @@ fn effect_text(effect: &Effect) -> &str {
         Effect::Session => "a session ended: no failed connect",
         Effect::Restart => "the broker started: no earlier connection is open",
         Effect::Incomplete => "connections are not all listed from here on: joins by elimination are inferred",
+        Effect::Known => "says more about an attempt that is known",
+        Effect::Proxied => "a terminator handed the connection on: the broker's log tells the rest",
+        Effect::Torn => "a stranger's line feed tore this record: what follows is doubted",
         Effect::Nothing => "concerns nobody who failed",
     }
 }
@@ -175,6 +178,10 @@ fn outcome(attempt: &Attempt) -> String {
         Attempt::Revised(row) => {
             let address = row.ip_address.map(|address| address.to_string()).unwrap_or_default();
             format!("    KNOWN NOW {}: the address of its last refusal is {address}, for certain\n", display(&row.client_id))
+        }
+        Attempt::Proxied(link) => {
+            let address = link.client_ip.map_or_else(|| "?".to_owned(), |address| address.to_string());
+            format!("    HANDED ON {address} by the terminator's port {}\n", link.upstream_port)
         }
         Attempt::Accepted(key, _) => format!("    ACCEPTED  {}\n", display(&key.client_id)),
     }

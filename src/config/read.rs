@@ -256,6 +256,6 @@ fn time_format(reader: &mut Reader<'_>, text: &Text) -> Option<TimeFormat> {
         0 => text.span.clone(),
         at => reader.inside(text, at, 2),
     };
-    reader.fault(span, error.to_string(), "expected strftime like \"%Y-%m-%d %H:%M:%S\", or epoch, epoch-ms, iso, rfc3164");
+    reader.fault(span, error.to_string(), "expected strftime like \"%Y-%m-%d %H:%M:%S\", or epoch, epoch-ms, epoch-us, iso, rfc3164");
     None
 }

@@ -233,7 +233,7 @@ error: time format: `%?` at byte 3 is not known; write a literal percent sign as
   --> /etc/turnaway/turnaway.toml:16:19
    |
 16 | time_format = "%Y %?"
-   |                   ^^ expected strftime like "%Y-%m-%d %H:%M:%S", or epoch, epoch-ms, iso, rfc3164
+   |                   ^^ expected strftime like "%Y-%m-%d %H:%M:%S", or epoch, epoch-ms, epoch-us, iso, rfc3164
 error: "max_line" is out of range
   --> /etc/turnaway/turnaway.toml:17:12
    |

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::grammar::{Captures, Fact, Grammar, Rule, ip};
+use crate::grammar::{Fact, Grammar, Heard, Key, Rule, decode, ip};
 
 /// No text that a client sends over MQTT is longer.
 const MAX_TEXT: usize = 65_535;
@@ -36,6 +36,18 @@ pub struct Facts {
     /// What names the connection in this log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
+    /// What names the writer of the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// A terminator's own address on its way to the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_ip: Option<IpAddr>,
+    /// A terminator's own port on its way to the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_port: Option<u16>,
+    /// Whether the listener uses TLS, where the log says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener_tls: Option<bool>,
     /// What the records say of TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<bool>,
@@ -52,34 +64,65 @@ pub struct Facts {
 
 impl Facts {
     /// The facts of one record.
-    pub fn of(grammar: &Grammar, rule: &Rule, captures: &Captures, message: &[u8]) -> Facts {
-        let raw = |fact| captures.get(fact, message);
-        let text = |fact| raw(fact).filter(|bytes| !bytes.is_empty()).map(text);
-        let number = |fact| raw(fact).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok());
+    pub fn of(grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> Facts {
+        let some = |fact| heard.value(fact).filter(|bytes| !bytes.is_empty()).map(|bytes| text(&bytes));
+        let number = |fact| heard.raw(fact).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok());
+        let flag = |fact| heard.raw(fact).map(|bytes| bytes == b"true");
+        let flags = heard.raw(Fact::ConnectFlags).and_then(decode::number);
+        let username = heard.value(Fact::Username).filter(|name| !name.is_empty() && !grammar.is_no_username(name));
         let mut facts = Facts {
-            client_id: raw(Fact::ClientId).filter(|name| !grammar.is_nobody(name) && !name.is_empty()).map(self::text),
-            client_name: None,
-            username: text(Fact::Username),
-            client_ip: raw(Fact::ClientIp).and_then(ip),
+            client_id: heard.value(Fact::ClientId).filter(|name| !grammar.is_nobody(name) && !name.is_empty()).map(|name| text(&name)),
+            username: username.map(|name| text(&name)),
+            client_ip: heard.raw(Fact::ClientIp).and_then(ip),
             client_port: number(Fact::ClientPort),
             server_port: number(Fact::ServerPort),
-            subject: text(Fact::Subject),
-            connection: text(Fact::Connection),
-            tls: rule.tls,
-            tls_likely: false,
-            password_provided: rule.password_provided,
+            subject: some(Fact::Subject),
+            connection: some(Fact::Connection),
+            thread: some(Fact::Thread),
+            upstream_ip: heard.raw(Fact::UpstreamIp).and_then(ip),
+            upstream_port: number(Fact::UpstreamPort),
+            listener_tls: heard.raw(Fact::Transport).and_then(|transport| grammar.transport_tls(transport)),
+            tls: rule.tls.or(flag(Fact::Tls)),
+            password_provided: rule.password_provided.or(flag(Fact::PasswordProvided)).or(flags.map(|flags| flags & 0x40 != 0)),
             connect: rule.connect,
+            ..Facts::default()
         };
-        if let Some(name) = raw(Fact::ClientName).filter(|name| !grammar.is_nobody(name) && !name.is_empty()) {
-            facts.name(name, raw(Fact::ClientIp));
+        if let Some(name) = heard.raw(Fact::ClientName).filter(|name| !grammar.is_nobody(name) && !name.is_empty()) {
+            facts.name(name, heard.raw(Fact::ClientIp));
+        }
+        if let Some(packet) = heard.raw(Fact::ConnectPacket) {
+            facts.read_packet(packet);
         }
         facts
     }
 
+    /// What names the conversation that this record belongs to.
+    pub fn key(&self, keys: &[Key]) -> Option<String> {
+        keys.iter().find_map(|key| match key {
+            Key::Connection => self.connection.as_ref().map(|name| format!("c:{name}")),
+            Key::Address => Some(format!("a:{} {}", self.client_ip?, self.client_port?)),
+            Key::ClientId => self.client_id.as_ref().map(|name| format!("i:{name}")),
+        })
+    }
+
+    /// A CONNECT whose bytes the product printed.
+    fn read_packet(&mut self, printed: &[u8]) {
+        let bytes = if printed.starts_with(b"<<") {
+            decode::erlang::codes(printed).into_iter().map_while(|code| u8::try_from(code).ok()).collect()
+        } else {
+            decode::hexes(printed)
+        };
+        if let Some(connect) = decode::packet::connect(&bytes) {
+            self.client_id = self.client_id.take().or(Some(connect.client_id).filter(|id| !id.is_empty()));
+            self.username = self.username.take().or(connect.username);
+            self.password_provided = self.password_provided.or(Some(connect.password_provided));
+        }
+    }
+
     /// Whether this name is that of nobody: the broker prints the address where it does not know the client ID.
-    pub fn is_nameless(grammar: &Grammar, captures: &Captures, message: &[u8]) -> bool {
-        let name = captures.get(Fact::ClientName, message).or_else(|| captures.get(Fact::ClientId, message));
-        let address = captures.get(Fact::ClientIp, message);
+    pub fn is_nameless(grammar: &Grammar, heard: &Heard<'_>) -> bool {
+        let name = heard.raw(Fact::ClientName).or_else(|| heard.raw(Fact::ClientId));
+        let address = heard.raw(Fact::ClientIp);
         name.is_some_and(|name| grammar.is_nobody(name) || name.is_empty() || Some(name) == address)
     }
 
@@ -108,6 +151,10 @@ impl Facts {
         fill(&mut self.server_port, &other.server_port);
         fill(&mut self.subject, &other.subject);
         fill(&mut self.connection, &other.connection);
+        fill(&mut self.thread, &other.thread);
+        fill(&mut self.upstream_ip, &other.upstream_ip);
+        fill(&mut self.upstream_port, &other.upstream_port);
+        fill(&mut self.listener_tls, &other.listener_tls);
         if self.tls.is_none() {
             self.tls = other.tls;
             self.tls_likely = other.tls_likely;

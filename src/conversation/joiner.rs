@@ -1,16 +1,26 @@
 //! Decides what a record does to the conversations of one stream: one broker process writing one log.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
+use super::keyed::{Conversation, Keyed};
 use super::open::{Found, Hindsight, Open, Opened};
 use super::refusal::{Context, Settings, Why};
 use super::sessions::Sessions;
-use crate::grammar::{Captures, Fact, Grammar, Outcome, Rule};
-use crate::model::{Attempt, ClientKey, Field, Identity, Millis};
+use crate::grammar::{Fact, Grammar, Heard, Outcome, Rule};
+use crate::model::{Attempt, ClientKey, Field, Identity, Millis, Row};
 
 /// How long a record that says more about the next one waits for it. The broker writes both in one breath.
 const BREATH: Millis = 500;
+/// The same between records of one named writer, in the log's time.
+const LANE_BREATH: Millis = 2_000;
+/// More writers than this are not told apart.
+const MAX_LANES: usize = 256;
+/// After a record that was torn by a stranger's line feed, this many records and this time may be his.
+const TORN_RECORDS: u32 = 64;
+const TORN_FOR: Millis = 2_000;
 /// More guessed refusals are not kept in mind.
 const MAX_GUESSED: usize = 64;
 
@@ -19,10 +29,8 @@ const MAX_GUESSED: usize = 64;
 pub struct Said<'a> {
     /// The rule that fits.
     pub rule: &'a Rule,
-    /// What it captured.
-    pub captures: Captures,
-    /// The message, after the header.
-    pub message: &'a [u8],
+    /// What it and the header captured.
+    pub heard: Heard<'a>,
     /// The record's time.
     pub ts: Millis,
     /// That time is the time of reading, or was deduced.
@@ -50,6 +58,12 @@ pub enum Effect {
     Probe,
     /// A session that was accepted ended: no failed connect.
     Session,
+    /// It says more about an attempt that was told.
+    Known,
+    /// A terminator handed the connection on to the broker.
+    Proxied,
+    /// What follows may be written by a stranger.
+    Torn,
     /// The state began anew.
     Restart,
     /// Connections or lines are missing: nothing is found by elimination with certainty from here on.
@@ -73,8 +87,18 @@ struct Guessed {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Joiner {
     open: Open,
-    /// Records that wait for the one that follows.
-    pending: Option<Context>,
+    /// Records that wait for the one that follows, by their writer: the empty name where the log names none.
+    #[serde(default)]
+    lanes: BTreeMap<String, Context>,
+    /// Conversations whose records name them.
+    #[serde(default)]
+    keyed: Keyed,
+    /// Which listeners use TLS, where the log says so.
+    #[serde(default)]
+    listeners: BTreeMap<u16, bool>,
+    /// How many more records, until when, may be a stranger's.
+    #[serde(default)]
+    torn: Option<(u32, Millis)>,
     /// The client that the last record accepted.
     accepted: Option<Context>,
     /// Refusals whose connection was guessed, of which more may become known.
@@ -95,23 +119,36 @@ impl Joiner {
     }
 
     /// Whether a rule that fits the text applies in this state.
-    pub fn applies(&self, grammar: &Grammar, rule: &Rule, captures: &Captures, message: &[u8]) -> bool {
+    pub fn applies(&self, grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> bool {
+        if rule.needs_context {
+            let facts = Facts::of(grammar, rule, heard);
+            return self.lanes.get(lane(&facts)).is_some_and(|waiting| waiting.facts.agree(&facts));
+        }
         if rule.after_accepted {
-            let client = captures.get(Fact::ClientId, message).or_else(|| captures.get(Fact::ClientName, message));
+            let client = heard.raw(Fact::ClientId).or_else(|| heard.raw(Fact::ClientName));
             return self.accepted.as_ref().is_some_and(|accepted| {
                 client.is_some_and(|client| accepted.facts.client_id.as_deref().map(str::as_bytes) == Some(client))
             });
         }
         if rule.never_accepted {
-            return captures.get(Fact::ClientId, message).is_some_and(|client| self.sessions.never_accepted(client));
+            return heard.raw(Fact::ClientId).is_some_and(|client| self.sessions.never_accepted(client));
         }
-        !rule.needs_open || Facts::is_nameless(grammar, captures, message) || self.open.has(&Facts::of(grammar, rule, captures, message))
+        if !rule.needs_open {
+            return true;
+        }
+        let facts = Facts::of(grammar, rule, heard);
+        match facts.key(&grammar.keys) {
+            Some(key) => self.keyed.get(&key).is_some_and(|conversation| conversation.opened && !conversation.accepted),
+            None => Facts::is_nameless(grammar, heard) || self.open.has(&facts),
+        }
     }
 
     /// Takes a record in.
     pub fn take(&mut self, grammar: &Grammar, settings: &Settings, said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
-        let mut facts = Facts::of(grammar, said.rule, &said.captures, said.message);
-        let (why, handshake) = Why::of(grammar, said.rule, said.captures.get(Fact::Words, said.message), &mut facts);
+        let mut facts = Facts::of(grammar, said.rule, &said.heard);
+        let words = said.heard.raw(Fact::Words).map(|words| crate::record::scrubbed(grammar, words));
+        let (why, handshake) = Why::of(grammar, said.rule, words.as_deref(), &mut facts);
+        self.age(settings, said.ts, out);
         let record = Context {
             made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
             facts,
@@ -119,21 +156,36 @@ impl Joiner {
             evidence: vec![said.line],
             ts: said.ts,
             ts_inferred: said.ts_inferred,
-            alone: said.rule.alone || handshake,
+            alone: said.rule.alone || handshake && said.rule.outcome == Outcome::Context,
             stack: said.rule.stack,
-            forgeable: is_forgeable(said.rule, &said.captures, said.message),
+            forgeable: is_forgeable(said.rule, &said.heard) || self.torn.is_some(),
+            unclear: said.heard.captures.ambiguous,
             read_at: said.read_at,
         };
         let accepted = if said.rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
+        let key = record.facts.key(&grammar.keys);
         match said.rule.outcome {
             Outcome::Nothing => Effect::Nothing,
+            Outcome::Torn => {
+                self.torn = Some((TORN_RECORDS, said.ts + TORN_FOR));
+                Effect::Torn
+            }
+            Outcome::Listener => {
+                if let (Some(port), Some(tls)) = (record.facts.server_port, record.facts.tls.or(record.facts.listener_tls)) {
+                    self.listeners.insert(port, tls);
+                }
+                Effect::Nothing
+            }
+            Outcome::Details => self.details(settings, key, record, out),
+            Outcome::Proxied => self.proxied(settings, key, record, out),
             Outcome::Context => {
-                self.context(settings, said.rule, record, out);
+                self.context(settings, said.rule, key, record, out);
                 self.accepted = accepted;
                 Effect::Held
             }
+            Outcome::Opened if key.is_some() => self.opened_by_key(settings, key.unwrap_or_default(), record, out),
             Outcome::Opened => {
-                self.flush(settings, out);
+                self.flush_lane(lane(&record.facts), settings, out);
                 let line = record.evidence.into_iter().next().unwrap_or_default();
                 if self.open.opened(record.facts, record.ts, line) {
                     // The end of one of the candidates was not seen: who is left proves nothing.
@@ -161,35 +213,64 @@ impl Joiner {
                 self.gap();
                 Effect::Incomplete
             }
-            Outcome::Accepted => self.accept(grammar, settings, said.captures, said.message, record, out),
+            Outcome::Accepted => self.accept(grammar, settings, &said.heard, key, record, out),
             Outcome::Ended => {
-                self.pending = None;
+                self.lanes.remove(lane(&record.facts));
+                key.and_then(|key| self.keyed.take(&key));
                 Effect::Session
             }
-            Outcome::Closed => self.close(settings, said.rule, record, out),
-            Outcome::Refused => self.refuse(settings, said.rule, accepted, record, out),
+            Outcome::Closed => self.close(grammar, settings, said.rule, record, out),
+            Outcome::Refused => self.refuse(grammar, settings, said.rule, accepted, record, out),
+        }
+    }
+
+    /// The log went on to this time: what waited long enough is finished.
+    fn age(&mut self, settings: &Settings, ts: Millis, out: &mut Vec<Attempt>) {
+        if let Some((left, until)) = self.torn {
+            self.torn = (left > 1 && ts <= until).then(|| (left - 1, until));
+        }
+        for conversation in self.keyed.due(ts) {
+            self.tell(settings, conversation, out);
+        }
+        let stale = |(lane, waiting): (&String, &Context)| (!lane.is_empty() && ts - waiting.ts > LANE_BREATH).then(|| lane.clone());
+        if self.lanes.len() > 1 || !self.lanes.contains_key("") {
+            let stale: Vec<String> = self.lanes.iter().filter_map(stale).collect();
+            stale.iter().for_each(|lane| self.flush_lane(lane, settings, out));
         }
     }
 
     /// Time passed: what waits for a record that did not come is finished.
     pub fn tick(&mut self, settings: &Settings, now: Millis, out: &mut Vec<Attempt>) {
-        if self.pending.as_ref().is_some_and(|pending| now - pending.read_at >= BREATH) {
-            self.flush(settings, out);
+        let late = |(lane, waiting): (&String, &Context)| (now - waiting.read_at >= BREATH).then(|| lane.clone());
+        let late: Vec<String> = self.lanes.iter().filter_map(late).collect();
+        late.iter().for_each(|lane| self.flush_lane(lane, settings, out));
+        for conversation in self.keyed.due_now(now) {
+            self.tell(settings, conversation, out);
         }
     }
 
     /// Whether time alone can still change something.
     pub fn is_waiting(&self) -> bool {
-        self.pending.is_some()
+        !self.lanes.is_empty() || self.keyed.is_waiting()
     }
 
     /// Nothing will follow: what waits is finished.
     pub fn flush(&mut self, settings: &Settings, out: &mut Vec<Attempt>) {
-        let Some(mut pending) = self.pending.take() else { return };
+        while let Some(lane) = self.lanes.keys().next().cloned() {
+            self.flush_lane(&lane, settings, out);
+        }
+        for conversation in self.keyed.due_all() {
+            self.tell(settings, conversation, out);
+        }
+    }
+
+    /// What waits in one lane is finished.
+    fn flush_lane(&mut self, lane: &str, settings: &Settings, out: &mut Vec<Attempt>) {
+        let Some(mut pending) = self.lanes.remove(lane) else { return };
         if !pending.alone {
             return;
         }
-        let mut inferred = if pending.forgeable { vec![Field::ClientId, Field::IpAddress] } else { Vec::new() };
+        let mut inferred = Vec::new();
         if let Some(name) = pending.facts.client_name.take() {
             // It is the address or the ID of a client that calls itself so; nothing says which.
             pending.facts.client_ip = crate::grammar::ip(name.as_bytes());
@@ -202,31 +283,64 @@ impl Joiner {
             pending.joined(&opened);
         }
         self.forget_guess(pending.facts.client_id.as_deref());
-        out.push(Attempt::Refused(Box::new(pending.into_row(settings, inferred))));
+        let row = self.row(pending, settings, inferred);
+        out.push(Attempt::Refused(row));
         self.known_now(settings, out);
+    }
+
+    /// A conversation's refusal that stood alone is told.
+    fn tell(&self, settings: &Settings, conversation: Conversation, out: &mut Vec<Attempt>) {
+        out.push(Attempt::Refused(self.row(conversation.context, settings, conversation.inferred)));
+    }
+
+    /// The row of a refusal. What may be a stranger's words is never certain.
+    fn row(&self, mut context: Context, settings: &Settings, mut inferred: Vec<Field>) -> Box<Row> {
+        if context.forgeable {
+            inferred.extend([Field::ClientId, Field::IpAddress]);
+        }
+        if context.unclear {
+            inferred.extend([Field::ClientId, Field::IpAddress, Field::Username]);
+        }
+        if settings.listener_tls(context.facts.server_port).is_none() && context.facts.listener_tls.is_none() {
+            context.facts.listener_tls = context.facts.server_port.and_then(|port| self.listeners.get(&port).copied());
+        }
+        Box::new(context.into_row(settings, inferred))
     }
 
     /// Lines of the log were lost.
     pub fn gap(&mut self) {
-        self.pending = None;
+        self.lanes.clear();
         self.accepted = None;
         self.sessions.lost();
         self.guessed.clear();
         self.open.incomplete();
     }
 
-    fn context(&mut self, settings: &Settings, rule: &Rule, record: Context, out: &mut Vec<Attempt>) {
-        let fits = self.pending.as_ref().is_some_and(|pending| {
+    fn context(&mut self, settings: &Settings, rule: &Rule, key: Option<String>, record: Context, out: &mut Vec<Attempt>) {
+        let lane = lane(&record.facts).to_owned();
+        if let Some(key) = key
+            && (lane.is_empty() || self.keyed.get(&key).is_some())
+        {
+            return self.context_by_key(settings, rule, key, record, out);
+        }
+        let fits = self.lanes.get(&lane).is_some_and(|pending| {
             let repeated = record.why.words.first().is_some_and(|words| pending.why.words.contains(words));
-            let complete = pending.stack || rule.stack || (rule.begins && pending.alone);
+            let complete = pending.stack || rule.stack || (rule.begins && (pending.alone || !lane.is_empty()));
             let goes_on = pending.stack && rule.stack && !repeated;
             (goes_on || !complete) && pending.facts.agree(&record.facts)
         });
         if !fits {
-            self.flush(settings, out);
+            self.flush_lane(&lane, settings, out);
         }
-        match &mut self.pending {
-            None => self.pending = Some(record),
+        match self.lanes.get_mut(&lane) {
+            None => {
+                if self.lanes.len() >= MAX_LANES
+                    && let Some(oldest) = self.lanes.iter().min_by_key(|(_, waiting)| waiting.ts).map(|(lane, _)| lane.clone())
+                {
+                    self.flush_lane(&oldest, settings, out);
+                }
+                self.lanes.insert(lane, record);
+            }
             Some(pending) => {
                 pending.alone |= record.alone;
                 merge(pending, record);
@@ -234,24 +348,130 @@ impl Joiner {
         }
     }
 
+    fn context_by_key(&mut self, settings: &Settings, rule: &Rule, key: String, record: Context, out: &mut Vec<Attempt>) {
+        let mut conversation = self.keyed.take(&key).unwrap_or_default();
+        if conversation.told.is_some() && !rule.begins && conversation.may_repeat(record.ts) {
+            self.say_more(settings, &mut conversation, record, out);
+        } else {
+            if conversation.told.is_some() || (rule.begins && conversation.context.alone) {
+                let earlier = std::mem::take(&mut conversation);
+                if earlier.told.is_none() {
+                    self.tell(settings, earlier, out);
+                }
+            }
+            conversation.last = record.ts;
+            conversation.context.alone |= record.alone;
+            add(&mut conversation.context, record);
+        }
+        self.put(settings, key, conversation, out);
+    }
+
+    fn put(&mut self, settings: &Settings, key: String, conversation: Conversation, out: &mut Vec<Attempt>) {
+        if let Some(waited) = self.keyed.put(key, conversation) {
+            self.tell(settings, waited, out);
+        }
+    }
+
+    /// A record says that a connection was opened, and names it. Some products write it after the refusal.
+    fn opened_by_key(&mut self, settings: &Settings, key: String, record: Context, out: &mut Vec<Attempt>) -> Effect {
+        let mut conversation = Conversation { opened: true, last: record.ts, ..Conversation::default() };
+        if let Some(mut earlier) = self.keyed.take(&key) {
+            let late = !earlier.opened && !earlier.accepted && (record.ts - earlier.last).abs() <= LANE_BREATH;
+            if late && earlier.told.is_some() {
+                earlier.opened = true;
+                // This record names the other end itself; the refusal may have named a proxy.
+                let mut facts = record.facts.clone();
+                facts.add(&earlier.context.facts);
+                earlier.context.facts = facts;
+                self.say_more(settings, &mut earlier, record, out);
+                self.put(settings, key, earlier, out);
+                return Effect::Known;
+            }
+            if late {
+                conversation.context = earlier.context;
+            } else if earlier.context.alone && earlier.told.is_none() && !earlier.accepted {
+                self.tell(settings, earlier, out);
+            }
+        }
+        let mut facts = record.facts.clone();
+        facts.add(&conversation.context.facts);
+        add(&mut conversation.context, record.clone());
+        conversation.context.facts = facts;
+        self.put(settings, key, conversation, out);
+        self.open.opened(record.facts, record.ts, record.evidence.into_iter().next().unwrap_or_default());
+        self.open.settle();
+        Effect::Opened
+    }
+
+    /// Adds to a conversation that is known, and begins none.
+    fn details(&mut self, settings: &Settings, key: Option<String>, record: Context, out: &mut Vec<Attempt>) -> Effect {
+        let Some(key) = key else { return Effect::Nothing };
+        let Some(mut conversation) = self.keyed.take(&key) else { return Effect::Nothing };
+        if conversation.told.is_some() {
+            if !conversation.may_repeat(record.ts) {
+                return Effect::Nothing;
+            }
+            self.say_more(settings, &mut conversation, record, out);
+        } else {
+            conversation.last = record.ts;
+            add(&mut conversation.context, record);
+        }
+        self.put(settings, key, conversation, out);
+        Effect::Known
+    }
+
+    /// A terminator handed its connection on: from here on the broker's log tells what became of it.
+    fn proxied(&mut self, settings: &Settings, key: Option<String>, record: Context, out: &mut Vec<Attempt>) -> Effect {
+        let mut conversation = key.as_ref().and_then(|key| self.keyed.take(key)).unwrap_or_default();
+        conversation.last = record.ts;
+        add(&mut conversation.context, record);
+        if let Some(link) = conversation.context.link(settings) {
+            out.push(Attempt::Proxied(Box::new(link)));
+        }
+        if let Some(key) = key {
+            self.put(settings, key, conversation, out);
+        }
+        Effect::Proxied
+    }
+
+    /// A refusal that was told is known better. Nothing is counted, and its name does not change: what named it is certain.
+    fn say_more(&self, settings: &Settings, conversation: &mut Conversation, record: Context, out: &mut Vec<Attempt>) {
+        let Some(told) = &conversation.told else { return };
+        let (ts, ts_inferred) = (told.ts, conversation.context.ts_inferred);
+        conversation.last = record.ts;
+        add(&mut conversation.context, record);
+        (conversation.context.ts, conversation.context.ts_inferred) = (ts, ts_inferred);
+        let row = self.row(conversation.context.clone(), settings, conversation.inferred.clone());
+        if row.key() == told.key() && row != *told {
+            out.push(Attempt::Revised(row.clone()));
+            conversation.told = Some(row);
+        }
+    }
+
     fn accept(
         &mut self,
         grammar: &Grammar,
         settings: &Settings,
-        captures: Captures,
-        message: &[u8],
+        heard: &Heard<'_>,
+        key: Option<String>,
         mut record: Context,
         out: &mut Vec<Attempt>,
     ) -> Effect {
+        let lane = lane(&record.facts).to_owned();
         // What waits belongs to this connection when both name it; otherwise it was complete.
         if self
-            .pending
-            .as_ref()
+            .lanes
+            .get(&lane)
             .is_some_and(|pending| !pending.alone || pending.facts.agree(&record.facts) && pending.facts.client_ip.is_some())
         {
-            self.pending = None;
+            self.lanes.remove(&lane);
         }
-        self.flush(settings, out);
+        self.flush_lane(&lane, settings, out);
+        if let Some(key) = key {
+            let mut conversation = self.keyed.take(&key).unwrap_or_default();
+            conversation = Conversation { opened: conversation.opened, accepted: true, last: record.ts, ..Conversation::default() };
+            self.put(settings, key, conversation, out);
+        }
         // 1.x prints no source port: then it is one of its address.
         let by_address = record.facts.client_port.is_none() && record.facts.connection.is_none() && record.facts.client_ip.is_some();
         let found = if by_address {
@@ -266,7 +486,7 @@ impl Joiner {
             self.open.incomplete();
         }
         self.known_now(settings, out);
-        let name = captures.get(Fact::ClientId, message).unwrap_or_default();
+        let name = heard.raw(Fact::ClientId).unwrap_or_default();
         if name.is_empty() {
             self.sessions.lost()
         } else {
@@ -278,9 +498,10 @@ impl Joiner {
         }
         let client_id = record.facts.client_id.clone();
         let ts = record.ts;
+        let doubtful = heard.captures.ambiguous || self.torn.is_some();
         self.accepted = Some(record);
         match client_id {
-            Some(_) if captures.ambiguous => Effect::AcceptedUnclear,
+            Some(_) if doubtful => Effect::AcceptedUnclear,
             Some(client_id) => {
                 self.forget_guess(Some(&client_id));
                 out.push(Attempt::Accepted(ClientKey { broker: settings.broker.clone(), identity: Identity::ClientId, client_id }, ts));
@@ -291,11 +512,23 @@ impl Joiner {
     }
 
     /// A connection ended before its client said who it was. What waits before it makes it a refusal after all.
-    fn close(&mut self, settings: &Settings, rule: &Rule, record: Context, out: &mut Vec<Attempt>) -> Effect {
-        if self.pending.as_ref().is_some_and(|pending| pending.alone && agree(pending, &record)) {
-            return self.refuse(settings, rule, None, record, out);
+    fn close(&mut self, grammar: &Grammar, settings: &Settings, rule: &Rule, record: Context, out: &mut Vec<Attempt>) -> Effect {
+        let lane = lane(&record.facts).to_owned();
+        if self.lanes.get(&lane).is_some_and(|pending| pending.alone && agree(pending, &record)) {
+            return self.refuse(grammar, settings, rule, None, record, out);
         }
-        self.flush(settings, out);
+        if let Some(conversation) = record.facts.key(&grammar.keys).and_then(|key| self.keyed.take(&key)) {
+            self.open.take(&conversation.context.facts);
+            self.open.settle();
+            if conversation.told.is_some() || conversation.accepted {
+                return Effect::Session;
+            }
+            if conversation.context.alone {
+                self.tell(settings, conversation, out);
+            }
+            return Effect::Probe;
+        }
+        self.flush_lane(&lane, settings, out);
         let by_key = self.open.take(&record.facts).is_some() || record.facts.client_port.is_some();
         // Beside an unlisted listener it may have been a connection that is not listed: taking a listed one away would be a guess.
         let nobodys_session = self.nobody_taken && self.open.is_empty();
@@ -308,20 +541,37 @@ impl Joiner {
 
     fn refuse(
         &mut self,
+        grammar: &Grammar,
         settings: &Settings,
         rule: &Rule,
         accepted: Option<Context>,
         mut record: Context,
         out: &mut Vec<Attempt>,
     ) -> Effect {
-        if let Some(mut pending) = self.pending.take() {
+        let lane = lane(&record.facts).to_owned();
+        if let Some(mut pending) = self.lanes.remove(&lane) {
             if !pending.stack && agree(&pending, &record) {
                 pending.facts.settle_name(&record.facts);
                 merge(&mut pending, record);
                 record = pending;
             } else {
-                self.pending = Some(pending);
-                self.flush(settings, out);
+                self.lanes.insert(lane.clone(), pending);
+                self.flush_lane(&lane, settings, out);
+            }
+        }
+        let key = record.facts.key(&grammar.keys);
+        let known = key.as_ref().and_then(|key| self.keyed.take(key));
+        let mut opened_before = false;
+        if let (Some(key), Some(mut conversation)) = (&key, known) {
+            if rule.repeats && conversation.may_repeat(record.ts) {
+                self.say_more(settings, &mut conversation, record, out);
+                self.put(settings, key.clone(), conversation, out);
+                return Effect::Known;
+            }
+            if conversation.told.is_none() && !conversation.accepted {
+                opened_before = conversation.opened;
+                add(&mut conversation.context, record);
+                record = conversation.context;
             }
         }
         // A name that may be the address, in a record that stands for itself, is the ID: no other name is there.
@@ -334,7 +584,10 @@ impl Joiner {
         let mut inferred = rule.doubt.clone();
         let mut how = "named by the record";
         let mut by_key = true;
-        if rule.after_accepted
+        if opened_before {
+            self.open.take(&record.facts);
+            how = "by what names the connection";
+        } else if rule.after_accepted
             && let Some(accepted) = accepted
         {
             record.facts.add(&accepted.facts);
@@ -360,11 +613,21 @@ impl Joiner {
         } else {
             by_key = false;
         }
-        if record.forgeable && !by_key {
-            // The broker may not have written it. A connection that it names by address and port was open, at least.
-            inferred.extend([Field::ClientId, Field::IpAddress]);
+        // The broker may not have written it. A connection that it names by address and port was open, at least.
+        record.forgeable &= !by_key || grammar.is_keyed();
+        let row = self.row(record.clone(), settings, inferred.clone());
+        if let Some(key) = key {
+            let told = Conversation {
+                last: record.ts,
+                context: record,
+                opened: opened_before,
+                told: Some(row.clone()),
+                inferred,
+                ..Conversation::default()
+            };
+            self.put(settings, key, told, out);
         }
-        out.push(Attempt::Refused(Box::new(record.into_row(settings, inferred))));
+        out.push(Attempt::Refused(row));
         self.known_now(settings, out);
         Effect::Refused(how)
     }
@@ -428,7 +691,8 @@ impl Joiner {
                     if !one_listener {
                         inferred.push(Field::TlsUsed);
                     }
-                    out.push(Attempt::Revised(Box::new(record.into_row(settings, inferred))));
+                    let row = self.row(record, settings, inferred);
+                    out.push(Attempt::Revised(row));
                     // One connection less: look at the others again.
                     at = 0;
                 }
@@ -455,10 +719,15 @@ impl Joiner {
     }
 }
 
+/// The lane of a record: what follows in another one says nothing about it.
+fn lane(facts: &Facts) -> &str {
+    facts.thread.as_deref().unwrap_or_default()
+}
+
 /// Whether an accepted client could have written this record: the parts that stand for its ID or the broker's words hold what
 /// the broker puts between the client's own.
-fn is_forgeable(rule: &Rule, captures: &Captures, message: &[u8]) -> bool {
-    let parts = [Fact::ClientId, Fact::ClientName, Fact::Words].into_iter().filter_map(|fact| captures.get(fact, message));
+fn is_forgeable(rule: &Rule, heard: &Heard<'_>) -> bool {
+    let parts = [Fact::ClientId, Fact::ClientName, Fact::Words].into_iter().filter_map(|fact| heard.raw(fact));
     parts.into_iter().any(|part| rule.forgeable.iter().any(|text| memchr::memmem::find(part, text).is_some()))
 }
 
@@ -467,18 +736,27 @@ fn agree(pending: &Context, record: &Context) -> bool {
     pending.facts.agree(&record.facts)
 }
 
-/// Puts a later record of the same connection behind an earlier one.
+/// Puts a later record of the same connection behind an earlier one; what the later says of it counts.
 fn merge(earlier: &mut Context, later: Context) {
-    let mut facts = later.facts;
+    let mut facts = later.facts.clone();
     facts.add(&earlier.facts);
+    add(earlier, later);
     earlier.facts = facts;
+}
+
+/// Adds a later record of the same connection; what the earlier ones said of it counts.
+fn add(earlier: &mut Context, later: Context) {
+    earlier.facts.add(&later.facts);
     earlier.why.add(later.why);
     earlier.forgeable |= later.forgeable;
+    earlier.unclear |= later.unclear;
     earlier.made_up |= later.made_up;
     earlier.ts = later.ts;
     earlier.ts_inferred = later.ts_inferred;
     earlier.read_at = later.read_at;
     for line in later.evidence {
-        earlier.push_line(line);
+        if !earlier.evidence.contains(&line) {
+            earlier.push_line(line);
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod facts;
 mod joiner;
+mod keyed;
 mod open;
 mod refusal;
 mod sessions;

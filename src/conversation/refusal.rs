@@ -1,11 +1,13 @@
 //! Makes a row of a refused connection.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::open::Opened;
 use crate::grammar::{Because, Grammar, Rule};
-use crate::model::{Field, Identity, Millis, Reason, Row};
+use crate::model::{Field, Identity, Link, Millis, Reason, Row};
 
 /// The bounds of a row's texts.
 const MAX_REASON: usize = 1_024;
@@ -20,6 +22,13 @@ pub struct Settings {
     pub broker: String,
     /// The listeners that use TLS. Empty: not known.
     pub tls_ports: Vec<u16>,
+}
+
+impl Settings {
+    /// Whether the listener of this port uses TLS, where the operator said which do.
+    pub fn listener_tls(&self, port: Option<u16>) -> Option<bool> {
+        port.filter(|_| !self.tls_ports.is_empty()).map(|port| self.tls_ports.contains(&port))
+    }
 }
 
 /// Records that say more about the one that follows them.
@@ -39,6 +48,9 @@ pub struct Context {
     pub made_up: bool,
     /// They may be the words of an accepted client.
     pub forgeable: bool,
+    /// Their texts can be divided in more than one way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unclear: bool,
     /// They are a group of their own: no other kind of record belongs to it.
     pub stack: bool,
     /// They are a refusal even when nothing follows.
@@ -70,7 +82,18 @@ impl Why {
         match &rule.reason {
             Because::Unsaid => why.weight = 0,
             Because::Given(reasons) => why.reasons.clone_from(reasons),
-            Because::Tls => match grammar.texts.find(words.unwrap_or_default()) {
+            Because::Texts if grammar.own_texts.find(words.unwrap_or_default()).is_some() => {
+                let mut texts: Vec<_> = grammar.own_texts.all(words.unwrap_or_default()).collect();
+                texts.sort_by_key(|text| std::cmp::Reverse(text.weight));
+                for text in texts {
+                    why.reasons.extend(&text.reasons);
+                    why.weight = why.weight.max(text.weight);
+                    facts.tls = facts.tls.or(text.tls);
+                    facts.tls_likely |= text.tls_likely;
+                    facts.password_provided = facts.password_provided.or(text.password_provided);
+                }
+            }
+            Because::Tls | Because::Texts => match grammar.texts.find(words.unwrap_or_default()) {
                 Some(text) => {
                     why.reasons.clone_from(&text.reasons);
                     why.weight = text.weight;
@@ -83,7 +106,7 @@ impl Why {
                 None => {
                     why.reasons = vec![Reason::Other];
                     why.weight = 1;
-                    facts.tls = facts.tls.or(Some(true));
+                    facts.tls = facts.tls.or(if rule.reason == Because::Tls { Some(true) } else { None });
                 }
             },
         }
@@ -125,6 +148,21 @@ impl Context {
         self.evidence.truncate(MAX_EVIDENCE);
     }
 
+    /// What a terminator's log says of a connection that it handed on, if it says by what the broker knows it.
+    pub fn link(&self, settings: &Settings) -> Option<Link> {
+        let facts = &self.facts;
+        Some(Link {
+            terminator: settings.broker.clone(),
+            upstream_ip: facts.upstream_ip,
+            upstream_port: facts.upstream_port?,
+            client_ip: facts.client_ip,
+            subject: facts.subject.clone(),
+            tls_used: facts.tls.or(facts.listener_tls).or(settings.listener_tls(facts.server_port)),
+            ts: self.ts,
+            evidence: self.evidence.clone(),
+        })
+    }
+
     /// The row.
     pub fn into_row(mut self, settings: &Settings, mut inferred: Vec<Field>) -> Row {
         let facts = &self.facts;
@@ -141,7 +179,7 @@ impl Context {
         if identity == Identity::Address && inferred.contains(&Field::IpAddress) {
             inferred.push(Field::ClientId);
         }
-        let listener = facts.server_port.filter(|_| !settings.tls_ports.is_empty()).map(|port| settings.tls_ports.contains(&port));
+        let listener = facts.listener_tls.or(settings.listener_tls(facts.server_port));
         let tls_used = facts.tls.or(if facts.connect { listener } else { None });
         if tls_used.is_none() {
             inferred.retain(|field| *field != Field::TlsUsed);
@@ -152,14 +190,19 @@ impl Context {
                 inferred.push(Field::TlsUsed);
             }
         }
-        if facts.client_ip.is_none() {
-            inferred.retain(|field| *field != Field::IpAddress);
-        }
+        let known = |field: &Field| match field {
+            Field::IpAddress => facts.client_ip.is_some(),
+            Field::Username => facts.username.is_some(),
+            Field::PasswordProvided => facts.password_provided.is_some(),
+            _ => true,
+        };
+        inferred.retain(known);
         if self.ts_inferred {
             inferred.push(Field::Ts);
         }
         inferred.sort_unstable();
         inferred.dedup();
+        let peer = facts.client_ip.zip(facts.client_port).map(SocketAddr::from);
         let mut reasons = std::mem::take(&mut self.why.reasons);
         if reasons.is_empty() {
             reasons.push(Reason::Other);
@@ -190,6 +233,7 @@ impl Context {
             attempts: 1,
             first_ts: self.ts,
             evidence: self.evidence,
+            peer,
         }
     }
 }

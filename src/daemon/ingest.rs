@@ -140,7 +140,7 @@ impl Ingest {
                 match &attempt {
                     Attempt::Refused(row) => metrics.refused(row.reason_code),
                     Attempt::Accepted(..) => metrics.accepted(),
-                    Attempt::Revised(_) => {}
+                    Attempt::Revised(_) | Attempt::Proxied(_) => {}
                 }
                 batch.push(attempt, clear, reread);
             });

@@ -151,6 +151,17 @@ impl Engine {
 
     /// The log is at its end for good.
     pub fn finish(&mut self, out: &mut Vec<Attempt>) {
+        self.end(out, &mut None);
+    }
+
+    /// The same, and what became of the last record.
+    pub fn finish_traced(&mut self, out: &mut Vec<Attempt>) -> Option<Trace> {
+        let mut trace = Trace::default();
+        self.end(out, &mut Some(&mut trace));
+        trace.earlier.map(|earlier| *earlier)
+    }
+
+    fn end(&mut self, out: &mut Vec<Attempt>, trace: &mut Option<&mut Trace>) {
         let read_at = self.reference.unwrap_or_default();
         let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near, .. } = self;
         let mut gap = false;
@@ -161,7 +172,7 @@ impl Engine {
                 crew.line(unwrapped, unwrapped.text, read_at, &mut around, &mut None);
             }
         }
-        self.each(out, |stream, around| stream.finish(around));
+        self.each(out, |stream, around| stream.finish(around, trace));
     }
 
     /// Lines of the log were lost.

@@ -14,6 +14,10 @@ pub(super) struct Prefilter(Searcher);
 impl Prefilter {
     /// None when a rule has no literal that is worth looking for: then every line must be looked at.
     pub(super) fn new(grammar: &Grammar) -> Option<Prefilter> {
+        // A record of several lines can begin with one that holds nothing worth looking for.
+        if grammar.framing.is_some() {
+            return None;
+        }
         let active = grammar.rules.iter().filter(|rule| rule.outcome != Outcome::Nothing);
         let mut literals: Vec<&[u8]> = active.flat_map(|rule| rule.ways.iter().map(|way| way.literal.as_slice())).collect();
         literals.extend(grammar.multiline.iter().map(|form| form.literal.as_slice()));

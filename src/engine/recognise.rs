@@ -22,6 +22,15 @@ pub struct Recognised {
     pub of: usize,
 }
 
+impl Recognised {
+    fn count(&mut self, trace: Option<&Trace>) {
+        if let Some(trace) = trace.filter(|trace| trace.rule.is_some()) {
+            self.known += 1;
+            self.telling += usize::from(self.grammar.is_telling(trace.message.as_bytes()));
+        }
+    }
+}
+
 /// The grammar whose rules fit the first lines best; none when no line fits any.
 pub fn recognise(library: &Library, options: &Options, head: &[u8]) -> Option<Recognised> {
     let lines: Vec<&[u8]> = head.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).take(LINES).collect();
@@ -31,11 +40,10 @@ pub fn recognise(library: &Library, options: &Options, head: &[u8]) -> Option<Re
         for line in &lines {
             let mut trace = Trace::default();
             engine.line(line, 0, &mut Vec::new(), Some(&mut trace));
-            if trace.rule.is_some() {
-                found.known += 1;
-                found.telling += usize::from(grammar.is_telling(trace.message.as_bytes()));
-            }
+            found.count(trace.earlier.as_deref());
+            found.count(Some(&trace));
         }
+        found.count(engine.finish_traced(&mut Vec::new()).as_ref());
         found
     });
     tried.filter(|found| found.known > 0).max_by_key(|found| (found.telling, found.known))

@@ -6,16 +6,20 @@ use serde::{Deserialize, Serialize};
 use super::log_engine::Stats;
 use super::trace::{Fate, Trace};
 use crate::conversation::{Effect, Joiner, Said, Settings};
-use crate::grammar::{Captures, Fact, Grammar, How, Outcome, Rule};
+use crate::grammar::{Captures, Fact, Framing, Grammar, Heard, How, Kind, Message, Outcome, Rule, StructureFormat};
 use crate::model::{Attempt, Millis};
 use crate::record::time::{Stamp, TimeContext, TimeFormat};
-use crate::record::{Echo, Grown, HeaderReader, HeaderState, Unfinished, begins, echoes};
+use crate::record::{
+    Echo, Gathered, Grown, HeaderReader, HeaderState, MARK, Parts, Unfinished, Values, begins, colours_off, echoes, scrubbed,
+};
 use crate::text::escaped;
 
 /// How much of a line is kept as evidence.
 const MAX_EVIDENCE_LINE: usize = 1_024;
 /// How long a record of several lines waits for its end.
 const UNFINISHED_WAITS: Millis = 2_000;
+/// How long a record waits for lines that may go on with it: the product writes them in one breath.
+const GATHERED_WAITS: Millis = 100;
 
 /// What a line's processing needs to know.
 pub(super) struct Surroundings<'a> {
@@ -46,6 +50,7 @@ pub(super) struct Line<'a> {
 pub(super) struct Stream {
     headers: HeaderReader,
     unfinished: Option<Unfinished>,
+    gathered: Option<Gathered>,
     echo: Option<Echo>,
     pub(super) joiner: Joiner,
     /// The last record's time: what yearless stamps are read against.
@@ -57,6 +62,8 @@ pub(super) struct Stream {
 pub(super) struct StreamState {
     headers: HeaderState,
     unfinished: Option<Unfinished>,
+    #[serde(default)]
+    gathered: Option<Gathered>,
     echo: Option<Echo>,
     joiner: Joiner,
     last_ts: Option<Millis>,
@@ -71,6 +78,7 @@ impl Stream {
         StreamState {
             headers: self.headers.state(),
             unfinished: self.unfinished.clone(),
+            gathered: self.gathered.clone(),
             echo: self.echo.clone(),
             joiner: self.joiner.clone(),
             last_ts: self.last_ts,
@@ -80,10 +88,80 @@ impl Stream {
     pub(super) fn restore(declared: Option<TimeFormat>, state: StreamState) -> Stream {
         let mut stream = Stream::new(declared);
         stream.headers.restore(&state.headers);
-        Stream { unfinished: state.unfinished, echo: state.echo, joiner: state.joiner, last_ts: state.last_ts, ..stream }
+        let StreamState { unfinished, gathered, echo, joiner, last_ts, .. } = state;
+        Stream { unfinished, gathered, echo, joiner, last_ts, ..stream }
     }
 
     pub(super) fn line(&mut self, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let text = colours_off(around.grammar.colours, line.text);
+        let line = Line { text: &text, ..line };
+        match &around.grammar.framing {
+            Some(framing) => self.framed(framing, line, around, trace),
+            None => self.unframed(line, around, trace),
+        }
+    }
+
+    /// A line of a product whose records may have several: it begins one, goes on with one, or stands for itself.
+    fn framed(&mut self, framing: &Framing, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        if framing.ends.as_deref() == Some(line.text) {
+            set(trace, |trace| trace.fate = Fate::Part);
+            return self.end_record(around, trace);
+        }
+        let grammar = around.grammar;
+        let structured = is_structured(grammar, line.text);
+        let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(line.read_at) };
+        let header = if structured { None } else { self.headers.split(grammar, line.text, &context, |_| true) };
+        let header = header.map(|parts| line.text.len() - parts.message.len());
+        match (&mut self.gathered, header) {
+            (Some(gathered), None) if framing.continues == crate::grammar::Continues::Unstamped && !structured => {
+                gathered.push(framing, line.text, line.read_at);
+                set(trace, |trace| trace.fate = Fate::Part);
+            }
+            (Some(gathered), Some(header)) if gathered.goes_on(framing, &line.text[..header]) => {
+                gathered.push(framing, &line.text[header..], line.read_at);
+                set(trace, |trace| trace.fate = Fate::Part);
+            }
+            (_, Some(header)) => {
+                self.end_record(around, trace);
+                self.gathered = Some(Gathered::begin(line.text, header, line.raw, line.stamp, line.read_at));
+                set(trace, |trace| trace.fate = Fate::Part);
+            }
+            (_, None) => {
+                self.end_record(around, trace);
+                self.record(line, false, around, trace);
+            }
+        }
+    }
+
+    /// The record that was gathered is whole.
+    fn end_record(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let Some(gathered) = self.gathered.take() else { return };
+        let mut earlier = trace.is_some().then(Trace::default);
+        let text = gathered.text();
+        let raw = if gathered.lines.len() == 1 { &gathered.raw } else { &text };
+        let line = Line { text: &text, raw, stamp: gathered.stamp, read_at: gathered.read_at };
+        let whole = gathered.lines.len() == 1 || self.is_known(&line, around) || gathered_unstamped(around.grammar);
+        if whole {
+            self.record(line, false, around, &mut earlier.as_mut());
+        } else {
+            // Records of their own that happen to have the same header.
+            for text in gathered.apart() {
+                self.record(Line { text: &text, raw: &text, ..line }, false, around, &mut earlier.as_mut());
+            }
+        }
+        if let (Some(trace), Some(earlier)) = (trace, earlier) {
+            trace.earlier = Some(Box::new(earlier));
+        }
+    }
+
+    /// Whether a rule takes this record.
+    fn is_known(&mut self, line: &Line<'_>, around: &Surroundings<'_>) -> bool {
+        let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
+        let parts = self.headers.split(around.grammar, line.text, &context, |_| true);
+        parts.is_some_and(|parts| around.grammar.find(Message::plain(parts.message), |_, _| true).is_some())
+    }
+
+    fn unframed(&mut self, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let Some(mut unfinished) = self.unfinished.take() else { return self.record(line, true, around, trace) };
         match unfinished.grow(around.grammar, line.text, line.read_at) {
             Grown::More => {
@@ -101,7 +179,7 @@ impl Stream {
                     // The first line does not begin a record again; the others may.
                     let mut nobody = None;
                     let trace = if index == last { &mut *trace } else { &mut nobody };
-                    if index == 0 { self.record(apart, false, around, trace) } else { self.line(apart, around, trace) }
+                    if index == 0 { self.record(apart, false, around, trace) } else { self.unframed(apart, around, trace) }
                 }
             }
         }
@@ -110,6 +188,9 @@ impl Stream {
     pub(super) fn tick(&mut self, now: Millis, around: &mut Surroundings<'_>) {
         if self.unfinished.as_ref().is_some_and(|unfinished| now - unfinished.read_at >= UNFINISHED_WAITS) {
             self.give_up(around);
+        }
+        if self.gathered.as_ref().is_some_and(|gathered| now - gathered.read_at >= GATHERED_WAITS) {
+            self.end_record(around, &mut None);
         }
         self.joiner.tick(around.settings, now, around.out);
     }
@@ -120,11 +201,12 @@ impl Stream {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        self.unfinished.is_some() || self.joiner.is_waiting()
+        self.unfinished.is_some() || self.gathered.is_some() || self.joiner.is_waiting()
     }
 
-    pub(super) fn finish(&mut self, around: &mut Surroundings<'_>) {
+    pub(super) fn finish(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         self.give_up(around);
+        self.end_record(around, trace);
         self.joiner.flush(around.settings, around.out);
     }
 
@@ -134,7 +216,7 @@ impl Stream {
             let read_at = unfinished.read_at;
             for (index, text) in unfinished.lines.iter().enumerate() {
                 let line = Line { text, raw: text, stamp: None, read_at };
-                if index == 0 { self.record(line, false, around, &mut None) } else { self.line(line, around, &mut None) }
+                if index == 0 { self.record(line, false, around, &mut None) } else { self.unframed(line, around, &mut None) }
             }
         }
     }
@@ -143,11 +225,28 @@ impl Stream {
         let grammar = around.grammar;
         let reference = self.last_ts.or(*around.near).unwrap_or(line.read_at);
         let context = TimeContext { zone: around.zone, reference };
+        if let Some((values, stamp, message, header)) = structured(grammar, line.text, &context) {
+            let (own, shown) = (Own { stamp, header, whole: line.text }, render(&values));
+            let text = scrubbed(grammar, &shown);
+            set(trace, |trace| (trace.header, trace.message) = (Some("named values".to_owned()), escaped(&text, MAX_EVIDENCE_LINE)));
+            return self.understood(line, own, message.of(&values), Some(&shown), around, trace);
+        }
         let joiner = &self.joiner;
-        let find = |message: &[u8]| grammar.find(message, |rule, captures| joiner.applies(grammar, rule, captures, message));
+        let find = |message: &[u8]| {
+            let message = Message::plain(message);
+            grammar.find(message, |rule, captures| {
+                joiner.applies(grammar, rule, &Heard { captures: *captures, bytes: message.bytes, header: NOTHING })
+            })
+        };
         let echoing = self.echo.is_some();
+        let framed = grammar.framing.is_some();
         let known = |message: &[u8]| {
-            echoing || find(message).is_some() || begins(grammar, message, line.text, 0).is_some() || echoes(grammar, message).is_some()
+            framed
+                || echoing
+                || find(message).is_some()
+                || begins(grammar, message, line.text, 0).is_some()
+                || echoes(grammar, message).is_some()
+                || inner(grammar, message).is_some()
         };
         let parts = self.headers.split(grammar, line.text, &context, known);
         if let Some(mut echo) = self.echo.take()
@@ -159,18 +258,16 @@ impl Stream {
             return;
         }
         // A plug-in of the broker may write without the broker's header.
-        let parts = parts
-            .or_else(|| find(line.text).filter(|(rule, _)| rule.bare).map(|_| crate::record::Parts { stamp: None, message: line.text }));
+        let parts = parts.or_else(|| {
+            find(line.text).filter(|(rule, _)| rule.bare).map(|_| Parts { stamp: None, message: line.text, captures: Captures::default() })
+        });
         let Some(parts) = parts else {
-            set(trace, |trace| trace.message = escaped(line.text, MAX_EVIDENCE_LINE));
+            set(trace, |trace| trace.message = escaped(&scrubbed(grammar, line.text), MAX_EVIDENCE_LINE));
             return;
         };
-        let (ts, ts_inferred) = when(parts.stamp, line.stamp, line.read_at);
         set(trace, |trace| {
             trace.header = self.headers.describe(grammar);
-            trace.ts = Some((ts, ts_inferred));
-            trace.message = escaped(parts.message, MAX_EVIDENCE_LINE);
-            trace.fate = Fate::NoRule;
+            trace.message = escaped(&scrubbed(grammar, parts.message), MAX_EVIDENCE_LINE);
         });
         self.echo = echoes(grammar, parts.message);
         if may_begin && let Some(unfinished) = begins(grammar, parts.message, line.text, line.read_at) {
@@ -178,24 +275,49 @@ impl Stream {
             set(trace, |trace| trace.fate = Fate::Part);
             return;
         }
-        if parts.stamp.is_some() || line.stamp.is_some() {
+        let own = Own { stamp: parts.stamp, header: parts.captures, whole: line.text };
+        match inner(grammar, parts.message) {
+            Some(values) => self.understood(line, own, values.message_in(parts.message), None, around, trace),
+            None => self.understood(line, own, Message::plain(parts.message), None, around, trace),
+        }
+    }
+
+    /// A record in its parts. `shown` stands for the line where its secrets cannot be found in it.
+    fn understood(
+        &mut self,
+        line: Line<'_>,
+        own: Own<'_>,
+        message: Message<'_>,
+        shown: Option<&[u8]>,
+        around: &mut Surroundings<'_>,
+        trace: &mut Option<&mut Trace>,
+    ) {
+        let grammar = around.grammar;
+        let (ts, ts_inferred) = when(own.stamp, line.stamp, line.read_at);
+        set(trace, |trace| {
+            trace.ts = Some((ts, ts_inferred));
+            trace.fate = Fate::NoRule;
+        });
+        if own.stamp.is_some() || line.stamp.is_some() {
             self.last_ts = Some(ts);
             *around.near = Some(ts);
         }
-        let Some((rule, captures)) = find(parts.message) else {
-            set(trace, |trace| trace.nearest = nearest(grammar, parts.message));
+        let header = (own.header, if shown.is_some() { message.bytes } else { own.whole });
+        let heard = |captures: &Captures| Heard { captures: *captures, bytes: message.bytes, header };
+        let joiner = &self.joiner;
+        let Some((rule, captures)) = grammar.find(message, |rule, captures| joiner.applies(grammar, rule, &heard(captures))) else {
+            set(trace, |trace| trace.nearest = nearest(grammar, message.text()));
             return;
         };
         around.stats.matched += 1;
-        set(trace, |trace| trace.rule = Some((rule.name.clone(), shown(&captures, parts.message))));
+        set(trace, |trace| trace.rule = Some((rule.name.clone(), facts_shown(grammar, &heard(&captures)))));
         let said = Said {
             rule,
-            captures,
-            message: parts.message,
+            heard: heard(&captures),
             ts,
             ts_inferred,
             read_at: line.read_at,
-            line: evidence(line, &parts, &captures),
+            line: evidence(grammar, line, message, shown, &captures),
         };
         let effect = self.joiner.take(grammar, around.settings, said, around.out);
         *around.gap |= rule.outcome == Outcome::Gap;
@@ -207,6 +329,78 @@ impl Stream {
         }
         set(trace, |trace| trace.fate = Fate::Taken(effect));
     }
+}
+
+/// No header.
+const NOTHING: (Captures, &[u8]) = (Captures::NONE, b"");
+
+/// What a record's own header says.
+struct Own<'a> {
+    stamp: Option<Stamp>,
+    header: Captures,
+    /// What the header's captures are ranges of.
+    whole: &'a [u8],
+}
+
+/// Whether lines without a header go on with the record before them.
+fn gathered_unstamped(grammar: &Grammar) -> bool {
+    grammar.framing.as_ref().is_some_and(|framing| framing.continues == crate::grammar::Continues::Unstamped)
+}
+
+/// Whether the whole line is a record of named values.
+fn is_structured(grammar: &Grammar, text: &[u8]) -> bool {
+    grammar.structures.iter().any(|form| form.format == StructureFormat::Json && text.trim_ascii_start().starts_with(b"{"))
+}
+
+/// How a record of named values is seen by rules.
+#[derive(Clone, Copy)]
+struct Seen<'g>(&'g crate::grammar::Structure);
+
+impl Seen<'_> {
+    fn of<'v>(&self, values: &'v Values) -> Message<'v> {
+        values.message(self.0)
+    }
+}
+
+/// A line that is a record of named values as a whole: the values, the stamp, how it is seen, what names the connection.
+fn structured<'g>(grammar: &'g Grammar, text: &[u8], context: &TimeContext<'_>) -> Option<(Values, Option<Stamp>, Seen<'g>, Captures)> {
+    let whole = |form: &&crate::grammar::Structure| matches!(form.format, StructureFormat::Json | StructureFormat::Logfmt);
+    grammar.structures.iter().filter(whole).find_map(|form| {
+        if form.format == StructureFormat::Json && !is_structured(grammar, text) {
+            return None;
+        }
+        let values = Values::read(form, text)?;
+        let stamp = values.get(&form.time).and_then(|text| match &form.time_format {
+            Some(format) => format.read(text, context).or_else(|| TimeFormat::derive(text)?.read(text, context)),
+            None => TimeFormat::derive(text)?.read(text, context),
+        });
+        let stamp = stamp.map(|(stamp, _)| stamp);
+        let mut header = Captures::default();
+        if let Some(range) = values.place(&form.connection) {
+            header.set(Fact::Connection, Kind::Word, range.start, range.end);
+        }
+        Some((values, stamp, Seen(form), header))
+    })
+}
+
+/// A message that is a record of named values.
+fn inner(grammar: &Grammar, message: &[u8]) -> Option<Values> {
+    let inside = |form: &&crate::grammar::Structure| matches!(form.format, StructureFormat::Pairs | StructureFormat::Erlang);
+    grammar.structures.iter().filter(inside).find_map(|form| Values::read_in(form, message))
+}
+
+/// Named values in one line, to be shown.
+fn render(values: &Values) -> Vec<u8> {
+    let mut line = Vec::new();
+    for (name, value) in values.iter() {
+        if !line.is_empty() {
+            line.extend_from_slice(b", ");
+        }
+        line.extend_from_slice(name.as_bytes());
+        line.extend_from_slice(b": ");
+        line.extend_from_slice(value);
+    }
+    line
 }
 
 fn set(trace: &mut Option<&mut Trace>, write: impl FnOnce(&mut Trace)) {
@@ -226,25 +420,40 @@ fn when(own: Option<Stamp>, wrapper: Option<Stamp>, read_at: Millis) -> (Millis,
 }
 
 /// The line as evidence: escaped, bounded, without secrets.
-fn evidence(line: Line<'_>, parts: &crate::record::Parts<'_>, captures: &Captures) -> String {
-    match captures.range(Fact::Secret) {
-        None => escaped(line.raw, MAX_EVIDENCE_LINE),
-        // The raw line may be wrapped in another encoding, in which the secret's place is not known: the unwrapped text is
-        // shown in its stead.
-        Some(secret) => {
-            let head = line.text.len() - parts.message.len();
-            let (before, after) = (&line.text[..head + secret.start], &line.text[head + secret.end..]);
-            escaped(&[before, b"[secret removed]", after].concat(), MAX_EVIDENCE_LINE)
+fn evidence(grammar: &Grammar, line: Line<'_>, message: Message<'_>, shown: Option<&[u8]>, captures: &Captures) -> String {
+    // The raw line may be wrapped in another encoding, in which the secret's place is not known: then the unwrapped text, or the
+    // named values, are shown in its stead.
+    let text = shown.unwrap_or(line.text);
+    let mut clean = scrubbed(grammar, text).into_owned();
+    for fact in [Fact::Secret, Fact::ConnectPacket] {
+        if let Some(secret) = captures.get(fact, message.bytes).filter(|secret| !secret.is_empty()) {
+            clean = replaced(&clean, secret);
         }
     }
+    if clean == text { escaped(line.raw, MAX_EVIDENCE_LINE) } else { escaped(&clean, MAX_EVIDENCE_LINE) }
 }
 
-fn shown(captures: &Captures, message: &[u8]) -> Vec<(Fact, String)> {
-    let facts = captures.facts().filter(|fact| *fact != Fact::Ignored);
+/// The text with a mark in the place of each occurrence of a secret.
+fn replaced(text: &[u8], secret: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memmem::find(rest, secret) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(MARK);
+        rest = &rest[at + secret.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+fn facts_shown(grammar: &Grammar, heard: &Heard<'_>) -> Vec<(Fact, String)> {
+    let facts = Fact::ALL.iter().copied().filter(|fact| *fact != Fact::Ignored);
     facts
-        .map(|fact| {
-            let value = captures.get(fact, message).unwrap_or_default();
-            (fact, if fact == Fact::Secret { "[secret removed]".to_owned() } else { escaped(value, 256) })
+        .filter_map(|fact| {
+            let value = heard.value(fact)?;
+            let hidden = matches!(fact, Fact::Secret | Fact::ConnectPacket);
+            let value = if hidden { MARK.to_vec() } else { scrubbed(grammar, &value).into_owned() };
+            Some((fact, escaped(&value, 256)))
         })
         .collect()
 }
@@ -254,7 +463,7 @@ fn nearest(grammar: &Grammar, message: &[u8]) -> Option<(String, usize, String)>
     let reach = |rule: &Rule| {
         let ways = rule.ways.iter().filter_map(|way| match &way.how {
             How::Pattern(matcher) => Some((matcher.reach(message), way.written.clone())),
-            How::Regex(..) => None,
+            How::Regex(..) | How::Fields(_) => None,
         });
         ways.max_by(|one, two| one.0.cmp(&two.0))
     };

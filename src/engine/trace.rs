@@ -23,6 +23,8 @@ pub struct Trace {
     pub nearest: Option<(String, usize, String)>,
     /// The message that the rules saw.
     pub message: String,
+    /// What became of the record that ended before this line.
+    pub earlier: Option<Box<Trace>>,
 }
 
 /// What came of a line.

@@ -41,9 +41,17 @@ facts! {
     ClientPort "client_port" "the client's port" Port;
     ServerPort "server_port" "the port of the listener" Port;
     Subject "subject" "the subject of the client's certificate" Text;
-    Connection "connection" "what names the connection in this log: an Erlang pid, a thread, a number" Word;
+    Connection "connection" "what names the connection in this log: an Erlang pid, a number" Word;
+    Thread "thread" "what names the writer: only its own records follow each other" Word;
+    Transport "transport" "what says whether the listener uses TLS, in the words of tls_transports and plain_transports" Text;
+    UpstreamIp "upstream_ip" "a terminator's own address on its way to the broker" Ip;
+    UpstreamPort "upstream_port" "a terminator's own port on its way to the broker" Port;
     Words "words" "the broker's own words for what went wrong" Text;
     Code "code" "a return or reason code" Int;
+    Tls "tls" "whether the connection used TLS" Bool;
+    PasswordProvided "password_provided" "whether a password was sent" Bool;
+    ConnectFlags "connect_flags" "the flags of the CONNECT: bit 6 says whether a password was sent, bit 7 a username" Number;
+    ConnectPacket "connect_packet" "the bytes of a CONNECT, in hexadecimal or as Erlang writes them; read, never shown" Hexes;
     Secret "secret" "a password or another secret: never stored, never shown" Text;
     Ignored "_" "text that means nothing to us" Text;
 }
@@ -75,13 +83,37 @@ pub enum Kind {
     Int,
     /// A hexadecimal number.
     Hex,
-    /// Text in single or double quotes with backslash escapes; the capture is what stands between the quotes.
+    /// Text in single or double quotes with backslash escapes, which are undone (C, JSON, Rust and X.509 names).
     Quoted,
+    /// An Erlang term: a binary or string (`<<"a">>`, `<<97>>`, `"a"`, `[97]`), whose text is the value, or an atom.
+    Erlang,
+    /// Any bytes, in UTF-8 that was taken for Latin-1 and encoded a second time.
+    Latin1,
+    /// A decimal number, or a hexadecimal one after `0x`.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// Bytes as hexadecimal digits, perhaps with blanks, commas or colons between them.
+    Hexes,
 }
 
 impl Kind {
     /// All kinds, in the order of the reference.
-    pub const ALL: &'static [Kind] = &[Kind::Text, Kind::Word, Kind::Ip, Kind::Peer, Kind::Port, Kind::Int, Kind::Hex, Kind::Quoted];
+    pub const ALL: &'static [Kind] = &[
+        Kind::Text,
+        Kind::Word,
+        Kind::Ip,
+        Kind::Peer,
+        Kind::Port,
+        Kind::Int,
+        Kind::Hex,
+        Kind::Quoted,
+        Kind::Erlang,
+        Kind::Latin1,
+        Kind::Number,
+        Kind::Bool,
+        Kind::Hexes,
+    ];
 
     /// The name that patterns use.
     pub fn name(self) -> &'static str {
@@ -94,6 +126,11 @@ impl Kind {
             Kind::Int => "int",
             Kind::Hex => "hex",
             Kind::Quoted => "quoted",
+            Kind::Erlang => "erlang",
+            Kind::Latin1 => "latin1",
+            Kind::Number => "number",
+            Kind::Bool => "bool",
+            Kind::Hexes => "hexes",
         }
     }
 
@@ -104,6 +141,6 @@ impl Kind {
 
     /// Whether a client could put anything it likes into such a capture.
     pub fn is_free(self) -> bool {
-        matches!(self, Kind::Text)
+        matches!(self, Kind::Text | Kind::Latin1)
     }
 }

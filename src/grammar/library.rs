@@ -10,6 +10,7 @@ use super::texts::Texts;
 
 /// The built-in grammars: file name and text.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/grammars.rs"));
+const TLS_FILE: &str = "texts/tls.toml";
 const TLS_TEXTS: &str = include_str!("../../grammars/texts/tls.toml");
 
 /// All grammars, by name.
@@ -47,12 +48,17 @@ pub enum LibraryError {
 
 impl Library {
     /// The built-in grammars, then those of the directory, if there is one. A file of the directory stands in the place of
-    /// the grammar whose `name` it has.
+    /// the grammar whose `name` it has, and its `texts/tls.toml` in that of the shared texts of TLS libraries.
     ///
     /// # Errors
     /// All faults of all files together.
     pub fn load(directory: Option<&Path>) -> Result<Library, LibraryError> {
-        let texts = Arc::new(load_texts("texts/tls.toml", TLS_TEXTS).map_err(|faults| LibraryError::Faults(vec![faults]))?);
+        let own_texts = directory.map(|directory| directory.join(TLS_FILE)).filter(|path| path.is_file());
+        let (file, source) = match &own_texts {
+            Some(path) => (path.display().to_string(), read(path)?),
+            None => (TLS_FILE.to_owned(), TLS_TEXTS.to_owned()),
+        };
+        let texts = Arc::new(load_texts(&file, &source).map_err(|faults| LibraryError::Faults(vec![faults]))?);
         let mut library = Library { grammars: Vec::new(), origins: Vec::new(), texts };
         let mut broken = Vec::new();
         for (file, source) in EMBEDDED {
@@ -62,7 +68,7 @@ impl Library {
             }
         }
         for path in directory.map(toml_files).transpose()?.unwrap_or_default() {
-            let source = std::fs::read_to_string(&path).map_err(|source| LibraryError::Read { path: path.clone(), source })?;
+            let source = read(&path)?;
             match load(&path.display().to_string(), &source, &library.texts) {
                 Ok((grammar, _)) => library.put(grammar, Origin::File(path)),
                 Err(faults) => broken.push(faults),
@@ -104,6 +110,10 @@ impl Library {
             }
         }
     }
+}
+
+fn read(path: &Path) -> Result<String, LibraryError> {
+    std::fs::read_to_string(path).map_err(|source| LibraryError::Read { path: path.to_owned(), source })
 }
 
 fn toml_files(directory: &Path) -> Result<Vec<PathBuf>, LibraryError> {

@@ -9,10 +9,11 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::Faults;
 use super::fact::Fact;
 use super::literal;
+use super::load_record::{colours, framing, keys, secret, structure, tells};
 use super::matcher::Matcher;
 use super::pattern::{Element, Pattern, PatternError, near};
 use super::reader::{Reader, Table, Text};
-use super::rule::{Because, EchoForm, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
+use super::rule::{Because, EchoForm, FieldPattern, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
 use super::texts::Texts;
 use crate::model::{Field, Reason};
 use crate::record::time::TimeFormat;
@@ -70,6 +71,17 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let nobody = top.texts(reader, "nobody").into_iter().map(|text| text.value.into_bytes()).collect();
     let made_up = top.texts(reader, "made_up");
     let made_up = made_up.iter().filter_map(|text| pattern(reader, text)).map(|pattern| Matcher::new(&pattern)).collect();
+    let bytes = |texts: Vec<Text>| texts.into_iter().map(|text| text.value.into_bytes());
+    let no_username = bytes(top.texts(reader, "no_username")).collect();
+    let tls = bytes(top.texts(reader, "tls_transports")).map(|text| (text, true)).collect::<Vec<_>>();
+    let transports = tls.into_iter().chain(bytes(top.texts(reader, "plain_transports")).map(|text| (text, false))).collect();
+    let keys = keys(reader, &mut top);
+    let colours = colours(reader, &mut top);
+    let framing = framing(reader, &mut top);
+    let structures: Vec<_> = top.tables(reader, "fields").into_iter().filter_map(|(table, span)| structure(reader, table, span)).collect();
+    let secrets = top.tables(reader, "secret").into_iter().filter_map(|(table, span)| secret(reader, table, span)).collect();
+    let tells = top.tables(reader, "tells").into_iter().filter_map(|(table, span)| tells(reader, table, span)).collect();
+    let own_texts = Texts { entries: top.tables(reader, "text").into_iter().map(|(table, span)| text(reader, table, span)).collect() };
     let multiline = top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span)).collect();
     let echoes = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
     let mut rules: Vec<Rule> = Vec::new();
@@ -105,15 +117,24 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         headers,
         nobody,
         made_up,
+        no_username,
+        transports,
+        keys,
+        colours,
+        framing,
+        structures,
         multiline,
         echoes,
         rules,
         samples,
         texts: Arc::clone(texts),
+        own_texts,
+        secrets,
+        tells,
     })
 }
 
-fn pattern(reader: &mut Reader<'_>, text: &Text) -> Option<Pattern> {
+pub(super) fn pattern(reader: &mut Reader<'_>, text: &Text) -> Option<Pattern> {
     noted(reader, text, Pattern::parse(&text.value))
 }
 
@@ -128,7 +149,7 @@ fn header(reader: &mut Reader<'_>, text: &Text) -> Option<Header> {
             reader.fault(
                 span,
                 format!("\"{format}\" is no time format: {error}"),
-                "expected epoch, epoch-ms, iso, rfc3164 or an strftime format",
+                "expected epoch, epoch-ms, epoch-us, iso, rfc3164 or an strftime format",
             );
         }
     }
@@ -187,8 +208,12 @@ fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
     for text in &regexes {
         ways.extend(regex_way(reader, text, regex_literal.as_ref()));
     }
-    if patterns.is_empty() && regexes.is_empty() {
-        reader.fault(span.clone(), "this rule matches nothing", "expected match = \"…\"");
+    let fields = table.take("fields");
+    if let Some(value) = fields {
+        ways.extend(fields_way(reader, value));
+    }
+    if patterns.is_empty() && regexes.is_empty() && fields.is_none() {
+        reader.fault(span.clone(), "this rule matches nothing", "expected match = \"…\", or [rule.fields]");
     }
     let reason = reason(reader, &mut table);
     let reason_tls = table.texts(reader, "reason_tls").iter().filter_map(|text| one_reason(reader, text)).collect();
@@ -208,6 +233,8 @@ fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
         needs_open: table.flag(reader, "needs_open").unwrap_or(false),
         never_accepted: table.flag(reader, "never_accepted").unwrap_or(false),
         after_accepted: table.flag(reader, "after_accepted").unwrap_or(false),
+        needs_context: table.flag(reader, "needs_context").unwrap_or(false),
+        repeats: table.flag(reader, "repeats").unwrap_or(false),
         elimination: table.flag(reader, "elimination").unwrap_or(false),
         listed_only: table.flag(reader, "listed_only").unwrap_or(false),
         doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),
@@ -216,7 +243,7 @@ fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
         ways,
     };
     table.finish(reader);
-    let conditional = rule.needs_open || rule.after_accepted || rule.never_accepted;
+    let conditional = rule.needs_open || rule.after_accepted || rule.never_accepted || rule.needs_context;
     rule.ways.iter_mut().for_each(|way| way.rank.2 = conditional);
     let place = name.map_or(span, |text| text.span);
     judge(reader, &rule, &place);
@@ -228,8 +255,21 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
     if rule.outcome == Outcome::Refused && rule.reason == Because::Unsaid && rule.words.is_none() && !captures(rule, Fact::Words) {
         reader.fault(place.clone(), "this refusal gives no reason", "expected reason = [\"…\"], or words for the reason \"other\"");
     }
-    if rule.reason == Because::Tls && !captures(rule, Fact::Words) {
-        reader.fault(place.clone(), "reason = \"tls\" looks the reason up by the record's {words}", "expected a {words} capture in match");
+    if matches!(rule.reason, Because::Tls | Because::Texts) && !captures(rule, Fact::Words) {
+        let because = if rule.reason == Because::Tls { "tls" } else { "texts" };
+        let message = format!("reason = \"{because}\" looks the reason up by the record's {{words}}");
+        reader.fault(place.clone(), message, "expected a {words} capture in match");
+    }
+    if rule.outcome == Outcome::Listener && (!captures(rule, Fact::ServerPort) || (rule.tls.is_none() && !captures(rule, Fact::Transport)))
+    {
+        reader.fault(
+            place.clone(),
+            "a listener is a port, with TLS or without",
+            "expected {server_port} in match, and tls = true or false or {transport}",
+        );
+    }
+    if rule.outcome == Outcome::Proxied && !captures(rule, Fact::UpstreamPort) {
+        reader.fault(place.clone(), "what a terminator handed on is found again by its port", "expected {upstream_port} in match");
     }
     if (rule.alone || rule.begins || rule.stack) && rule.outcome != Outcome::Context {
         reader.fault(
@@ -256,17 +296,50 @@ fn captures(rule: &Rule, fact: Fact) -> bool {
     rule.ways.iter().all(|way| match &way.how {
         How::Pattern(_) => Pattern::parse(&way.written).is_ok_and(|pattern| pattern.facts().any(|has| has == fact)),
         How::Regex(_, groups) => groups.iter().any(|(has, _)| *has == fact),
+        How::Fields(patterns) => patterns.iter().any(|pattern| pattern.facts.contains(&fact)),
     })
 }
 
 fn pattern_way(pattern: &Pattern, text: &Text) -> Way {
-    let typed = pattern.elements.iter().filter(|element| matches!(element, Element::Capture { kind, .. } if !kind.is_free())).count();
+    let typed = typed(pattern);
     Way {
         how: How::Pattern(Matcher::new(pattern)),
         written: text.value.clone(),
         rank: (pattern.literal_len(), typed, false),
         literal: literal::longest(pattern),
     }
+}
+
+/// `[rule.fields]`: a pattern, or several, for each named value; a name that ends in `?` may be missing.
+fn fields_way<'s>(reader: &mut Reader<'s>, value: &toml::Spanned<DeValue<'s>>) -> Option<Way> {
+    let DeValue::Table(table) = value.get_ref() else {
+        reader.fault(value.span(), "\"fields\" is no table", "expected [rule.fields] with a pattern for each value");
+        return None;
+    };
+    let (mut fields, mut written, mut rank, mut best) = (Vec::new(), Vec::new(), (0, 0, false), Vec::new());
+    for (key, value) in table.iter() {
+        let (name, optional) = key.get_ref().strip_suffix('?').map_or((key.get_ref().as_ref(), false), |name| (name, true));
+        let texts = reader.texts(value);
+        let patterns: Vec<Pattern> = texts.iter().filter_map(|text| pattern(reader, text)).collect();
+        let least = |count: &dyn Fn(&Pattern) -> usize| patterns.iter().map(count).min().unwrap_or_default();
+        if !optional {
+            // The name itself is a condition, too.
+            rank.0 += least(&Pattern::literal_len) + 1;
+            rank.1 += least(&typed);
+            let literal = if let [only] = patterns.as_slice() { literal::longest(only) } else { Vec::new() };
+            if literal.len() > best.len() {
+                best = literal;
+            }
+        }
+        written.extend(texts.iter().map(|text| format!("{}: {}", key.get_ref(), text.value)));
+        let facts = patterns.iter().flat_map(|pattern| pattern.facts()).collect();
+        fields.push(FieldPattern { name: name.to_owned(), optional, matchers: patterns.iter().map(Matcher::new).collect(), facts });
+    }
+    Some(Way { how: How::Fields(fields), written: written.join(", "), rank, literal: best })
+}
+
+fn typed(pattern: &Pattern) -> usize {
+    pattern.elements.iter().filter(|element| matches!(element, Element::Capture { kind, .. } if !kind.is_free())).count()
 }
 
 fn regex_way(reader: &mut Reader<'_>, text: &Text, literal: Option<&Text>) -> Option<Way> {
@@ -311,10 +384,10 @@ fn regex_way(reader: &mut Reader<'_>, text: &Text, literal: Option<&Text>) -> Op
 
 fn reason<'s>(reader: &mut Reader<'s>, table: &mut Table<'_, 's>) -> Because {
     let Some(value) = table.take("reason") else { return Because::Unsaid };
-    if let DeValue::String(text) = value.get_ref()
-        && text == "tls"
-    {
-        return Because::Tls;
+    match value.get_ref() {
+        DeValue::String(text) if text == "tls" => return Because::Tls,
+        DeValue::String(text) if text == "texts" => return Because::Texts,
+        _ => {}
     }
     let texts = reader.texts(value);
     Because::Given(texts.iter().filter_map(|text| one_reason(reader, text)).collect())
@@ -344,7 +417,7 @@ fn one_outcome(reader: &mut Reader<'_>, text: &Text) -> Option<Outcome> {
     found
 }
 
-fn one_field(reader: &mut Reader<'_>, text: &Text) -> Option<Field> {
+pub(super) fn one_field(reader: &mut Reader<'_>, text: &Text) -> Option<Field> {
     let names = ["clientId", "ipAddress", "ts", "username", "passwordProvided", "tlsUsed", "reason"];
     let fields = [Field::ClientId, Field::IpAddress, Field::Ts, Field::Username, Field::PasswordProvided, Field::TlsUsed, Field::Reason];
     let found = names.iter().position(|name| *name == text.value).map(|index| fields[index]);
@@ -446,21 +519,31 @@ pub fn load_texts(file: &str, source: &str) -> Result<Texts, Faults> {
     let mut top = reader.table(document.get_ref(), document.span(), "a file of texts");
     let mut texts = Texts::default();
     for (table, span) in top.tables(&mut reader, "text") {
-        let mut table = reader.table(table, span.clone(), "a text");
-        let contains: Vec<Vec<u8>> = table.texts(&mut reader, "contains").into_iter().map(|text| text.value.into_bytes()).collect();
-        if contains.iter().all(Vec::is_empty) {
-            reader.fault(span, "this text contains nothing", "expected contains = [\"…\"]");
-        }
-        texts.entries.push(super::texts::TlsText {
-            contains,
-            reasons: table.texts(&mut reader, "reason").iter().filter_map(|text| one_reason(&mut reader, text)).collect(),
-            handshake: table.flag(&mut reader, "handshake").unwrap_or(true),
-            weight: table.number(&mut reader, "weight", 0..=9).unwrap_or(5),
-            tls: Some(table.flag(&mut reader, "tls").unwrap_or(true)),
-            tls_likely: table.flag(&mut reader, "tls_likely").unwrap_or(false),
-        });
-        table.finish(&mut reader);
+        let mut entry = text(&mut reader, table, span);
+        entry.tls = entry.tls.or(Some(true));
+        texts.entries.push(entry);
     }
     top.finish(&mut reader);
     if reader.faults.is_empty() { Ok(texts) } else { Err(Faults { file: file.to_owned(), text: source.to_owned(), found: reader.faults }) }
+}
+
+/// One `[[text]]`.
+fn text<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> super::texts::TlsText {
+    let mut table = reader.table(table, span.clone(), "a text");
+    let contains: Vec<Vec<u8>> = table.texts(reader, "contains").into_iter().map(|text| text.value.into_bytes()).collect();
+    if contains.is_empty() || contains.iter().any(Vec::is_empty) {
+        reader.fault(span, "this text contains nothing", "expected contains = [\"…\"]");
+    }
+    let tls = table.flag(reader, "tls");
+    let text = super::texts::TlsText {
+        contains,
+        reasons: table.texts(reader, "reason").iter().filter_map(|text| one_reason(reader, text)).collect(),
+        handshake: table.flag(reader, "handshake").unwrap_or(true),
+        weight: table.number(reader, "weight", 0..=9).unwrap_or(5),
+        tls,
+        tls_likely: table.flag(reader, "tls_likely").unwrap_or(false),
+        password_provided: table.flag(reader, "password_provided"),
+    };
+    table.finish(reader);
+    text
 }

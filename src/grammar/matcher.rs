@@ -5,6 +5,7 @@
 //! that imitates the rest of a line stays inside the client ID. A pattern with two free texts can be read in two ways when
 //! one of them holds the text between them; the match then says so ([`Captures::ambiguous`]).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use memchr::memmem::FinderRev;
@@ -14,6 +15,7 @@ use nom::combinator::{opt, recognize, verify};
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
+use super::decode;
 use super::fact::{Fact, Kind};
 use super::pattern::{Element, Pattern};
 
@@ -22,15 +24,30 @@ use super::pattern::{Element, Pattern};
 const TRIES: u32 = 512;
 
 /// The values of one match, as ranges of the record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Captures {
     ranges: [Option<(u32, u32)>; Fact::COUNT],
+    kinds: [Kind; Fact::COUNT],
     /// The record can be divided in more than one way; the free texts are the longest-first reading.
     pub ambiguous: bool,
 }
 
+impl Default for Captures {
+    fn default() -> Captures {
+        Captures::NONE
+    }
+}
+
 impl Captures {
-    /// The bytes captured for a fact.
+    /// Nothing.
+    pub const NONE: Captures = Captures { ranges: [None; Fact::COUNT], kinds: [Kind::Text; Fact::COUNT], ambiguous: false };
+
+    /// The value captured for a fact, with what its kind says of its encoding undone.
+    pub fn value<'a>(&self, fact: Fact, record: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        decode::value(self.kinds[fact as usize], self.get(fact, record)?)
+    }
+
+    /// The bytes captured for a fact, as they stand.
     pub fn get<'a>(&self, fact: Fact, record: &'a [u8]) -> Option<&'a [u8]> {
         let (start, end) = self.ranges[fact as usize]?;
         record.get(start as usize..end as usize)
@@ -46,8 +63,19 @@ impl Captures {
         Fact::ALL.iter().copied().filter(|fact| self.ranges[*fact as usize].is_some())
     }
 
-    pub(super) fn set(&mut self, fact: Fact, start: usize, end: usize) {
+    pub(crate) fn set(&mut self, fact: Fact, kind: Kind, start: usize, end: usize) {
         self.ranges[fact as usize] = Some((start as u32, end as u32));
+        self.kinds[fact as usize] = kind;
+    }
+
+    /// Takes over what was captured in a part of the record that begins at `offset`.
+    pub(super) fn take_in(&mut self, other: &Captures, offset: usize) {
+        for fact in other.facts() {
+            if let Some(range) = other.range(fact) {
+                self.set(fact, other.kinds[fact as usize], range.start + offset, range.end + offset);
+            }
+        }
+        self.ambiguous |= other.ambiguous;
     }
 }
 
@@ -158,8 +186,13 @@ impl Walk<'_> {
             }
             walk.tries -= 1;
             let Some((skip, take)) = accepts(kind, &input[..len]) else { return false };
+            // A fact that a pattern names twice has one value.
+            let again = if fact == Fact::Ignored { None } else { captures.get(fact, walk.record) };
+            if again.is_some_and(|value| value != &walk.record[at + skip..at + skip + take]) {
+                return false;
+            }
             let before = *captures;
-            captures.set(fact, at + skip, at + skip + take);
+            captures.set(fact, kind, at + skip, at + skip + take);
             if walk.steps(rest, next, at + len, captures) {
                 return true;
             }
@@ -189,24 +222,27 @@ impl Walk<'_> {
 }
 
 /// How long a capture of this kind could be at the most.
-fn longest(kind: Kind, input: &[u8]) -> usize {
+pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
     let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
     match kind {
-        Kind::Text | Kind::Quoted => input.len(),
+        Kind::Text | Kind::Latin1 | Kind::Quoted | Kind::Erlang => input.len(),
         Kind::Peer => input.iter().position(|byte| *byte == b' ').unwrap_or(input.len()),
         Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
         Kind::Ip => run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%')).min(64),
         Kind::Port => run(|byte| byte.is_ascii_digit()).min(5),
         Kind::Int => run(|byte| byte.is_ascii_digit() || byte == b'-').min(20),
         Kind::Hex => run(|byte| byte.is_ascii_hexdigit()).min(16),
+        Kind::Number => run(|byte| byte.is_ascii_hexdigit() || byte == b'x').min(18),
+        Kind::Bool => 5,
+        Kind::Hexes => run(|byte| byte.is_ascii_hexdigit() || matches!(byte, b' ' | b',' | b':' | b'\n')),
     }
 }
 
 /// Whether these bytes, all of them, are a value of this kind; where the value starts in them, and its length.
-fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
     let whole = |fits: bool| fits.then_some((0, bytes.len()));
     match kind {
-        Kind::Text => Some((0, bytes.len())),
+        Kind::Text | Kind::Latin1 => Some((0, bytes.len())),
         Kind::Word => whole(!bytes.is_empty()),
         Kind::Ip => whole(ip(bytes).is_some()),
         Kind::Peer => whole(matches!(bytes.first(), Some(b'/' | b'@')) || bytes == b"(null)" || ip(bytes).is_some()),
@@ -214,6 +250,10 @@ fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
         Kind::Int => whole(complete(int(bytes)).is_some()),
         Kind::Hex => whole(!bytes.is_empty()),
         Kind::Quoted => complete(quoted(bytes)).map(|_| (1, bytes.len() - 2)),
+        Kind::Erlang => whole(decode::erlang::is_term(bytes)),
+        Kind::Number => whole(decode::number(bytes).is_some()),
+        Kind::Bool => whole(matches!(bytes, b"true" | b"false")),
+        Kind::Hexes => whole(bytes.iter().any(u8::is_ascii_hexdigit)),
     }
 }
 
@@ -320,7 +360,11 @@ mod tests {
 
     fn value_of(kind: Kind) -> BoxedStrategy<String> {
         match kind {
-            Kind::Text => "[ -~é]{0,20}".boxed(),
+            Kind::Text | Kind::Latin1 => "[ -~é]{0,20}".boxed(),
+            Kind::Erlang => "<<\"[ -!#-;=?-\\[\\]-~]{0,10}\">>".boxed(),
+            Kind::Number => any::<u32>().prop_map(|number| format!("{number:#x}")).boxed(),
+            Kind::Bool => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),
+            Kind::Hexes => "([0-9a-f]{2}){1,9}".boxed(),
             Kind::Word => "[!-~]{1,12}".boxed(),
             Kind::Ip | Kind::Peer => prop_oneof![
                 any::<std::net::Ipv4Addr>().prop_map(|ip| ip.to_string()),

@@ -3,11 +3,13 @@
 //! `pattern` reads the pattern language, `matcher` runs it, `reader` and `load` turn a file into a checked [`Grammar`] or
 //! into [`Faults`] with their places, `library` knows all grammars.
 
+pub(crate) mod decode;
 mod diagnostic;
 mod fact;
 mod library;
 pub mod literal;
 mod load;
+mod load_record;
 mod matcher;
 mod pattern;
 mod reader;
@@ -19,8 +21,12 @@ pub use fact::{Fact, Kind};
 pub use library::{Library, LibraryError, Origin};
 pub use load::{FORMAT, load, load_texts};
 pub use matcher::{Captures, Matcher, Reached, ip};
+pub(crate) use matcher::{accepts, longest};
 pub(crate) use pattern::near;
 pub use pattern::{Element, Pattern, PatternError};
 pub(crate) use reader::{Reader, Table, Text};
-pub use rule::{Because, EchoForm, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
+pub use rule::{
+    Because, Colours, Continues, EchoForm, FieldPattern, Framing, Grammar, Header, Heard, How, Key, Message, Multiline, Outcome, Rule,
+    Sample, SecretForm, Structure, StructureFormat, Tells, Until, Way,
+};
 pub use texts::{Texts, TlsText};

@@ -25,7 +25,19 @@ pub struct Grammar {
     pub nobody: Vec<Vec<u8>>,
     /// Client IDs that the broker makes up for clients that send none. They are matched as patterns over the ID.
     pub made_up: Vec<Matcher>,
-    /// Records of several lines.
+    /// Usernames that the broker prints where the client sent none.
+    pub no_username: Vec<Vec<u8>>,
+    /// Beginnings of a `{transport}` that say that the listener uses TLS (true) or not (false); the longest that fits counts.
+    pub transports: Vec<(Vec<u8>, bool)>,
+    /// What names a conversation, in order: the first of which a record holds all parts.
+    pub keys: Vec<Key>,
+    /// Where colours are taken off.
+    pub colours: Colours,
+    /// How records of several lines are told apart.
+    pub framing: Option<Framing>,
+    /// Records of named values.
+    pub structures: Vec<Structure>,
+    /// Records of several lines, each form by itself.
     pub multiline: Vec<Multiline>,
     /// Records that repeat a client's own words.
     pub echoes: Vec<EchoForm>,
@@ -35,6 +47,133 @@ pub struct Grammar {
     pub samples: Vec<Sample>,
     /// The texts of TLS libraries that rules refer to.
     pub texts: std::sync::Arc<Texts>,
+    /// The product's own texts, for rules that say `reason = "texts"`.
+    pub own_texts: Texts,
+    /// What is never shown.
+    pub secrets: Vec<SecretForm>,
+    /// What the log tells at each of its levels.
+    pub tells: Vec<Tells>,
+}
+
+/// What names a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// The connection's own name in this log.
+    Connection,
+    /// Address and port of the client.
+    Address,
+    /// The client ID.
+    ClientId,
+}
+
+impl Key {
+    /// All of them, with their names in the file.
+    pub const ALL: [(&'static str, Key); 3] = [("connection", Key::Connection), ("address", Key::Address), ("client-id", Key::ClientId)];
+}
+
+/// Where colours (SGR sequences of a terminal) are taken off a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Colours {
+    /// Nowhere.
+    #[default]
+    Kept,
+    /// At its beginning and its end.
+    Ends,
+    /// Everywhere.
+    All,
+}
+
+/// How the lines of one record are known to belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Framing {
+    /// What continues a record.
+    pub continues: Continues,
+    /// A line of just this text ends the record.
+    pub ends: Option<Vec<u8>>,
+    /// Further lines of one record are not kept.
+    pub max_lines: usize,
+    /// Further bytes of one record are not kept.
+    pub max_bytes: usize,
+}
+
+/// Which lines continue a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continues {
+    /// Those without a header.
+    Unstamped,
+    /// Those with the very same header, whose messages are lines of one message.
+    SameHeader,
+}
+
+/// How records of named values are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Structure {
+    /// Their syntax.
+    pub format: StructureFormat,
+    /// The names of the stamp; the first that is there counts.
+    pub time: Vec<String>,
+    /// The stamp's format, where it cannot be told from the value.
+    pub time_format: Option<crate::record::time::TimeFormat>,
+    /// The names of the message, which `match` patterns see.
+    pub message: Vec<String>,
+    /// The names of what names the connection.
+    pub connection: Vec<String>,
+    /// (pairs) The names that there are.
+    pub names: Vec<String>,
+}
+
+/// The syntax of records of named values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StructureFormat {
+    /// One JSON object.
+    Json,
+    /// `name=value name="value"`.
+    Logfmt,
+    /// `name: value, name: value`, without any quotes.
+    Pairs,
+    /// An Erlang record: `#name{field = term, field = term}`.
+    Erlang,
+}
+
+impl StructureFormat {
+    /// All of them, with their names in the file.
+    pub const ALL: [(&'static str, StructureFormat); 4] = [
+        ("json", StructureFormat::Json),
+        ("logfmt", StructureFormat::Logfmt),
+        ("pairs", StructureFormat::Pairs),
+        ("erlang", StructureFormat::Erlang),
+    ];
+}
+
+/// A part of records that is never shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretForm {
+    /// What stands before it.
+    pub after: Vec<u8>,
+    /// What ends it.
+    pub until: Until,
+}
+
+/// What ends a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// The end of the record.
+    End,
+    /// The first of these texts.
+    Texts(Vec<Vec<u8>>),
+    /// The end of the value of this kind.
+    Kind(super::fact::Kind),
+}
+
+/// What a log tells at one of its levels, for `grammar list` and the documentation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tells {
+    /// The level or setting.
+    pub at: String,
+    /// The row's fields that it can fill.
+    pub fields: Vec<Field>,
+    /// The setting that would reveal more.
+    pub more: Option<String>,
 }
 
 /// What stands before the message.
@@ -85,6 +224,14 @@ pub enum Outcome {
     Closed,
     /// A session that was accepted ended: no failed connect.
     Ended,
+    /// Adds to a conversation that is known by its key, told or not; begins none.
+    Details,
+    /// A terminator handed the connection on to the broker.
+    Proxied,
+    /// The broker has this listener, with TLS or without.
+    Listener,
+    /// A record that a stranger's line feed tore: what follows it may be his.
+    Torn,
     /// The broker started: no connection from before is open.
     Restart,
     /// The broker has a listener whose connections it does not log when they open.
@@ -104,6 +251,10 @@ impl Outcome {
         ("accepted", Outcome::Accepted, "the client connected"),
         ("closed", Outcome::Closed, "a connection ended before the client said who it was: a probe"),
         ("ended", Outcome::Ended, "a session that was accepted ended"),
+        ("details", Outcome::Details, "adds to a conversation that is known by its key, and begins none"),
+        ("proxied", Outcome::Proxied, "a terminator handed the connection on to the broker"),
+        ("listener", Outcome::Listener, "the broker has a listener on this port, with TLS or without"),
+        ("torn", Outcome::Torn, "a stranger's line feed tore this record: what follows may be written by him"),
         ("restart", Outcome::Restart, "the broker started: no earlier connection is open"),
         ("unlisted", Outcome::Unlisted, "the broker has a listener whose connections it does not log when they open"),
         ("gap", Outcome::Gap, "lines of the log are missing"),
@@ -151,6 +302,10 @@ pub struct Rule {
     pub never_accepted: bool,
     /// It applies only directly after the same client was accepted.
     pub after_accepted: bool,
+    /// It applies only while a context of its own lane waits for it.
+    pub needs_context: bool,
+    /// The attempt may have been told before, under the same key: then it only adds to it.
+    pub repeats: bool,
     /// A connection that it does not name may be found by elimination.
     pub elimination: bool,
     /// Only connections whose opening is logged end so: it is certain also beside an `unlisted` listener.
@@ -181,6 +336,21 @@ pub enum How {
     Pattern(Matcher),
     /// A regular expression, anchored at both ends, with facts as group names.
     Regex(Box<Regex>, Vec<(Fact, usize)>),
+    /// Patterns of named values, all of which must fit.
+    Fields(Vec<FieldPattern>),
+}
+
+/// A pattern of one named value.
+#[derive(Debug)]
+pub struct FieldPattern {
+    /// The value's name.
+    pub name: String,
+    /// It may be missing.
+    pub optional: bool,
+    /// Any of these may fit.
+    pub matchers: Vec<Matcher>,
+    /// What they capture.
+    pub facts: Vec<Fact>,
 }
 
 /// Where a rule's reason comes from.
@@ -192,6 +362,8 @@ pub enum Because {
     Given(Vec<Reason>),
     /// The record's `words` are those of a TLS library: the shared texts know them.
     Tls,
+    /// The record's `words` are the product's: its own texts know them, and the shared ones where they do not.
+    Texts,
 }
 
 /// A case that a grammar carries.
@@ -213,7 +385,7 @@ pub struct Sample {
 
 impl Grammar {
     /// The rule that fits this message best, with what it captures. `applies` may refuse a rule, which gives the next best.
-    pub fn find<'g>(&'g self, message: &[u8], mut applies: impl FnMut(&Rule, &Captures) -> bool) -> Option<(&'g Rule, Captures)> {
+    pub fn find<'g>(&'g self, message: Message<'_>, mut applies: impl FnMut(&Rule, &Captures) -> bool) -> Option<(&'g Rule, Captures)> {
         // The ways are tried in the order of `rules`, whose best ways come first; a rule with several ways is ranked by its best.
         let mut best: Option<((usize, usize, bool), &Rule, Captures)> = None;
         for rule in &self.rules {
@@ -241,27 +413,115 @@ impl Grammar {
         self.made_up.iter().any(|pattern| pattern.run(client_id).is_some())
     }
 
+    /// Whether the broker prints this where the client sent no username.
+    pub fn is_no_username(&self, name: &[u8]) -> bool {
+        self.no_username.iter().any(|nobody| nobody == name)
+    }
+
+    /// Whether a transport in the broker's words is one with TLS.
+    pub fn transport_tls(&self, transport: &[u8]) -> Option<bool> {
+        let fits = self.transports.iter().filter(|(begins, _)| transport.starts_with(begins));
+        fits.max_by_key(|(begins, _)| begins.len()).map(|(_, tls)| *tls)
+    }
+
     /// Whether only this product writes such a message.
     pub fn is_telling(&self, message: &[u8]) -> bool {
         self.detect.iter().any(|matcher| matcher.run(message).is_some())
+    }
+
+    /// Whether conversations are named.
+    pub fn is_keyed(&self) -> bool {
+        !self.keys.is_empty()
     }
 }
 
 impl Way {
     /// Matches the whole message.
-    pub fn run(&self, message: &[u8]) -> Option<Captures> {
+    pub fn run(&self, message: Message<'_>) -> Option<Captures> {
+        let mut captures = Captures::default();
+        let text = message.text();
         match &self.how {
-            How::Pattern(matcher) => matcher.run(message),
+            How::Pattern(matcher) if message.fields.is_empty() => return matcher.run(text),
+            How::Pattern(matcher) => captures.take_in(&matcher.run(text)?, message.range.0),
             How::Regex(regex, groups) => {
-                let found = regex.captures(message)?;
-                let mut captures = Captures::default();
+                let found = regex.captures(text)?;
                 for (fact, group) in groups {
                     if let Some(part) = found.get(*group) {
-                        captures.set(*fact, part.start(), part.end());
+                        let at = message.range.0;
+                        captures.set(*fact, fact.default_kind(), part.start() + at, part.end() + at);
                     }
                 }
-                Some(captures)
             }
+            How::Fields(patterns) => {
+                for pattern in patterns {
+                    let Some(range) = message.field(&pattern.name) else {
+                        if pattern.optional {
+                            continue;
+                        }
+                        return None;
+                    };
+                    let value = &message.bytes[range.clone()];
+                    captures.take_in(&pattern.matchers.iter().find_map(|matcher| matcher.run(value))?, range.start);
+                }
+                captures.ambiguous |= message.unclear;
+            }
+        }
+        Some(captures)
+    }
+}
+
+/// A record's message, as rules see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// All bytes that captures are ranges of.
+    pub bytes: &'a [u8],
+    /// Where the message that `match` patterns see stands in them.
+    pub range: (usize, usize),
+    /// The named values: name, and where the value stands.
+    pub fields: &'a [(String, std::ops::Range<usize>)],
+    /// The values can be told apart in more than one way.
+    pub unclear: bool,
+}
+
+impl<'a> Message<'a> {
+    /// A message of plain text.
+    pub fn plain(text: &'a [u8]) -> Message<'a> {
+        Message { bytes: text, range: (0, text.len()), fields: &[], unclear: false }
+    }
+
+    /// What `match` patterns see.
+    pub fn text(&self) -> &'a [u8] {
+        &self.bytes[self.range.0..self.range.1]
+    }
+
+    /// Where a named value stands.
+    pub fn field(&self, name: &str) -> Option<std::ops::Range<usize>> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, range)| range.clone())
+    }
+}
+
+/// What one record says: what its rule captured, and what its header did.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard<'a> {
+    /// What the rule captured.
+    pub captures: Captures,
+    /// What those are ranges of.
+    pub bytes: &'a [u8],
+    /// What the header captured, and what those are ranges of.
+    pub header: (Captures, &'a [u8]),
+}
+
+impl<'a> Heard<'a> {
+    /// The bytes of a fact as they stand in the record; the rule's come before the header's.
+    pub fn raw(&self, fact: Fact) -> Option<&'a [u8]> {
+        self.captures.get(fact, self.bytes).or_else(|| self.header.0.get(fact, self.header.1))
+    }
+
+    /// The value of a fact, decoded.
+    pub fn value(&self, fact: Fact) -> Option<std::borrow::Cow<'a, [u8]>> {
+        match self.captures.get(fact, self.bytes) {
+            Some(_) => self.captures.value(fact, self.bytes),
+            None => self.header.0.value(fact, self.header.1),
         }
     }
 }

@@ -25,11 +25,18 @@ pub struct TlsText {
     pub tls: Option<bool>,
     /// ... and the answer is likely, not certain.
     pub tls_likely: bool,
+    /// What the text says of the password.
+    pub password_provided: Option<bool>,
 }
 
 impl Texts {
     /// The entry that knows these words.
-    pub fn find(&self, words: &[u8]) -> Option<&TlsText> {
-        self.entries.iter().find(|entry| entry.contains.iter().any(|text| memchr::memmem::find(words, text).is_some()))
+    pub fn find<'t>(&'t self, words: &'t [u8]) -> Option<&'t TlsText> {
+        self.all(words).next()
+    }
+
+    /// All entries that know a part of these words.
+    pub fn all<'t>(&'t self, words: &'t [u8]) -> impl Iterator<Item = &'t TlsText> {
+        self.entries.iter().filter(move |entry| entry.contains.iter().any(|text| memchr::memmem::find(words, text).is_some()))
     }
 }

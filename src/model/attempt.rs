@@ -1,5 +1,7 @@
 //! A finished conversation, and what it changes in the table.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Millis, Row};
@@ -65,6 +67,29 @@ pub enum Attempt {
     Revised(Box<Row>),
     /// The connection was accepted at this time: the client's row may go.
     Accepted(ClientKey, Millis),
+    /// A terminator handed a connection on to the broker, whose log knows it by the terminator's address.
+    Proxied(Box<Link>),
+}
+
+/// What a terminator's log says of a connection that it handed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The name of the terminator's source.
+    pub terminator: String,
+    /// The terminator's own address on its way to the broker; none when only the port is logged.
+    pub upstream_ip: Option<IpAddr>,
+    /// Its own port there.
+    pub upstream_port: u16,
+    /// The client's address.
+    pub client_ip: Option<IpAddr>,
+    /// The subject of the client's certificate.
+    pub subject: Option<String>,
+    /// Whether the client used TLS.
+    pub tls_used: Option<bool>,
+    /// When it was handed on.
+    pub ts: Millis,
+    /// The lines that say so.
+    pub evidence: Vec<String>,
 }
 
 /// What one client's attempts within a batch come to: at most one write for each client and commit.

@@ -4,7 +4,7 @@ mod attempt;
 mod reason;
 mod row;
 
-pub use attempt::{Attempt, Change, ClientKey, Identity};
+pub use attempt::{Attempt, Change, ClientKey, Identity, Link};
 pub use reason::{Family, Reason};
 pub use row::{Field, Row};
 

@@ -1,6 +1,6 @@
 //! The row: what the store holds and the API serves.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,9 @@ pub struct Row {
     pub first_ts: Millis,
     /// The raw lines that led to the row: bounded, control characters escaped, secrets removed.
     pub evidence: Vec<String>,
+    /// The other end of the connection as the broker saw it: what a terminator's log is joined by. Neither stored nor shown.
+    #[serde(skip)]
+    pub peer: Option<SocketAddr>,
 }
 
 impl Row {

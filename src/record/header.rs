@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::time::{Stamp, TimeContext, TimeFormat};
-use crate::grammar::{Element, Grammar, Header, Kind};
+use crate::grammar::{Captures, Element, Fact, Grammar, Header, accepts, longest};
 
 /// A stamp of unknown form is looked for in this many bytes.
 const LONGEST_STAMP: usize = 80;
@@ -28,6 +28,8 @@ pub struct Parts<'a> {
     pub stamp: Option<Stamp>,
     /// What stands after the header.
     pub message: &'a [u8],
+    /// What the header captures, as ranges of the whole text.
+    pub captures: Captures,
 }
 
 impl HeaderReader {
@@ -113,18 +115,29 @@ fn fit<'a>(
     let mut rest = text;
     let mut stamp = None;
     let mut used = None;
+    let mut captures = Captures::default();
     let elements = &header.pattern.elements;
     for (index, element) in elements.iter().enumerate() {
         match element {
+            // A message that is empty may have lost the blank before it.
+            Element::Literal(literal)
+                if rest == literal.trim_ascii_end().as_bytes() && elements.get(index + 1) == Some(&Element::Message) =>
+            {
+                rest = &[];
+            }
             Element::Literal(literal) => rest = rest.strip_prefix(literal.as_bytes())?,
             Element::Message => {}
-            Element::Capture { kind, .. } => {
+            Element::Capture { fact, kind } => {
                 let next = border(elements.get(index + 1));
-                let len = match kind {
-                    Kind::Word => rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len()),
-                    _ => memchr::memmem::find(rest, next)?,
-                };
-                rest = &rest[if next.is_empty() { len } else { memchr::memmem::find(rest, next)?.min(len.max(1)) }..];
+                let most = longest(*kind, rest);
+                // The first place at which the header can go on: what follows it is a stranger's.
+                let mut ends = memchr::memmem::find_iter(rest, next).take_while(|end| *end <= most);
+                let end = ends.find(|end| accepts(*kind, &rest[..*end]).is_some())?;
+                if *fact != Fact::Ignored {
+                    let at = text.len() - rest.len();
+                    captures.set(*fact, *kind, at, at + end);
+                }
+                rest = &rest[end..];
             }
             Element::Time(written) => {
                 let given = match (format, written) {
@@ -142,7 +155,7 @@ fn fit<'a>(
             }
         }
     }
-    let parts = Parts { stamp, message: rest };
+    let parts = Parts { stamp, message: rest, captures };
     known(rest).then_some((parts, used))
 }
 

@@ -1,10 +1,18 @@
 //! Records: one log event after unwrapping, split into stamp and message.
 
+mod colours;
 mod echo;
+mod fields;
+mod framing;
 mod header;
 mod multiline;
+mod secrets;
 pub mod time;
 
+pub use colours::off as colours_off;
 pub use echo::{Echo, echoes};
+pub use fields::Values;
+pub use framing::Gathered;
 pub use header::{HeaderReader, HeaderState, Parts};
 pub use multiline::{Grown, Unfinished, begins};
+pub use secrets::{MARK, scrubbed};

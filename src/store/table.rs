@@ -30,7 +30,7 @@ impl Table {
             Attempt::Accepted(key, _) if clear_on_success => {
                 self.apply(key, Change { clear: true, row: None });
             }
-            Attempt::Accepted(..) => {}
+            Attempt::Accepted(..) | Attempt::Proxied(_) => {}
         }
     }
 

@@ -9,7 +9,7 @@ const MOST_MEMBERS: usize = 512;
 
 /// A value as it stands in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// What stands between the quotes.
     Quoted(&'a [u8]),
     /// An array with its brackets.
@@ -20,7 +20,7 @@ pub(super) enum Value<'a> {
 
 /// Calls `each` for every member of the object that `text` is, with the key as it stands between the quotes. False, at once or in the
 /// end, when it isn't one object from the first byte to the last.
-pub(super) fn members<'a>(text: &'a [u8], mut each: impl FnMut(&'a [u8], Value<'a>)) -> bool {
+pub(crate) fn members<'a>(text: &'a [u8], mut each: impl FnMut(&'a [u8], Value<'a>)) -> bool {
     let Some(mut rest) = text.strip_prefix(b"{").map(<[u8]>::trim_ascii_start) else {
         return false;
     };

@@ -20,7 +20,7 @@ mod container;
 mod docker;
 mod held;
 mod journal;
-mod json;
+pub(crate) mod json;
 mod layer;
 mod learned;
 mod octal;

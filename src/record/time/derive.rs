@@ -17,6 +17,7 @@ const LONGEST: usize = 96;
 /// Beyond these an epoch lies before 2001 or after 2286, and the digits mean something else.
 const SECONDS_DIGITS: usize = 10;
 const MILLIS_DIGITS: usize = 13;
+const MICROS_DIGITS: usize = 16;
 
 /// See [`TimeFormat::derive`].
 pub(super) fn derive(sample: &[u8]) -> Option<TimeFormat> {
@@ -88,6 +89,10 @@ impl Draft {
             MILLIS_DIGITS if !self.date && !self.time => {
                 (self.date, self.time) = (true, true);
                 Item::EpochMillis
+            }
+            MICROS_DIGITS if !self.date && !self.time => {
+                (self.date, self.time) = (true, true);
+                Item::EpochMicros
             }
             14 if !self.date && !self.time => {
                 self.compact_date();

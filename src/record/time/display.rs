@@ -40,6 +40,7 @@ fn write_item(item: &Item, f: &mut Formatter<'_>) -> Result {
         Item::ZoneName => "%Z",
         Item::EpochSeconds => "%s",
         Item::EpochMillis => "%Q",
+        Item::EpochMicros => "%K",
         // Stands alone, so that the names above caught it.
         Item::Iso => "iso",
     })

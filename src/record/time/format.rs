@@ -13,7 +13,7 @@ pub struct TimeFormat {
 }
 
 impl TimeFormat {
-    /// Compiles an strftime format, or one of the names `epoch`, `epoch-ms`, `iso`, `rfc3164`.
+    /// Compiles an strftime format, or one of the names `epoch`, `epoch-ms`, `epoch-us`, `iso`, `rfc3164`.
     ///
     /// # Errors
     ///

@@ -57,6 +57,7 @@ pub(super) enum Item {
     ZoneName,
     EpochSeconds,
     EpochMillis,
+    EpochMicros,
     /// ISO 8601: date, `T` or a blank, time, fraction and offset if there are any.
     Iso,
 }
@@ -120,6 +121,12 @@ impl Item {
             Item::EpochMillis => {
                 let (rest, millis) = digits(1, 14).parse(input)?;
                 fields.epoch = Some(millis);
+                fields.fraction = true;
+                Ok((rest, ()))
+            }
+            Item::EpochMicros => {
+                let (rest, micros) = digits(1, 17).parse(input)?;
+                fields.epoch = Some(micros.div_euclid(1000));
                 fields.fraction = true;
                 Ok((rest, ()))
             }

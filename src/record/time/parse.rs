@@ -44,8 +44,12 @@ impl TimeFormatError {
 }
 
 /// The formats that have a name.
-pub(super) const NAMED: [(&str, &[Item]); 3] =
-    [("epoch", &[Item::EpochSeconds, Item::DotFraction]), ("epoch-ms", &[Item::EpochMillis]), ("iso", &[Item::Iso])];
+pub(super) const NAMED: [(&str, &[Item]); 4] = [
+    ("epoch", &[Item::EpochSeconds, Item::DotFraction]),
+    ("epoch-ms", &[Item::EpochMillis]),
+    ("epoch-us", &[Item::EpochMicros]),
+    ("iso", &[Item::Iso]),
+];
 
 /// The parts of a format.
 pub(super) fn items(format: &str) -> Result<Vec<Item>, TimeFormatError> {
@@ -119,6 +123,7 @@ fn convert(conversion: char, flags: &str, items: &mut Vec<Item>) -> Result<bool,
         'f' | 'N' => Item::Fraction,
         's' => Item::EpochSeconds,
         'Q' => Item::EpochMillis,
+        'K' => Item::EpochMicros,
         'z' => Item::Offset,
         'Z' => Item::ZoneName,
         'T' | 'X' => return expand("%H:%M:%S", items).map(|()| true),
@@ -156,7 +161,7 @@ pub(super) fn literal(items: &mut Vec<Item>, text: &[u8]) {
 pub(super) fn check(format: &str, items: &[Item]) -> Result<(), TimeFormatError> {
     let has = |wanted: &dyn Fn(&Item) -> bool| items.iter().any(wanted);
     let number = |wanted: Number| has(&|item| matches!(item, Item::Number(number, _) if *number == wanted));
-    if has(&|item| matches!(item, Item::EpochSeconds | Item::EpochMillis | Item::Iso)) {
+    if has(&|item| matches!(item, Item::EpochSeconds | Item::EpochMillis | Item::EpochMicros | Item::Iso)) {
         return Ok(());
     }
     let half_day = number(Number::Hour12) && has(&|item| *item == Item::AmPm);

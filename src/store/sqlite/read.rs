@@ -71,6 +71,7 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         attempts: row.get(12)?,
         first_ts: row.get(13)?,
         evidence: json(row, 14)?,
+        peer: None,
     })
 }
 

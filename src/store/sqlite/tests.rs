@@ -21,6 +21,7 @@ fn row(client_id: &str, ts: Millis) -> Row {
         attempts: 1,
         first_ts: ts,
         evidence: vec!["x".repeat(900)],
+        peer: None,
     }
 }
 

@@ -1,0 +1,120 @@
+//! The conversations whose records name them: by a connection's own name, by address and port, or by client ID.
+//!
+//! A conversation is kept while it is open, and for a while after its refusal was told, because products repeat a refusal in
+//! further records and say more about it later.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::refusal::Context;
+use crate::model::{Field, Millis, Row};
+
+/// More conversations than this are not kept; the one that was silent longest is forgotten.
+const MOST: usize = 4_096;
+/// A refusal that may stand alone waits this long for the record that says more, in the log's time and in real time.
+const HOLD: Millis = 2_000;
+/// The same, in real time, when the log is silent.
+const HOLD_READ: Millis = 300;
+/// A record later than this is no repetition of a refusal that was told.
+const REPEATS: Millis = 60_000;
+
+/// One conversation.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Conversation {
+    /// What is known of it.
+    pub(super) context: Context,
+    /// The log said that it was opened.
+    pub(super) opened: bool,
+    /// Its client connected.
+    pub(super) accepted: bool,
+    /// Its refusal was told, as this row.
+    pub(super) told: Option<Box<Row>>,
+    /// What was not certain when it was told.
+    pub(super) inferred: Vec<Field>,
+    /// The time of its last record.
+    pub(super) last: Millis,
+    pub(super) turn: u64,
+}
+
+impl Conversation {
+    /// Whether it is a refusal that waits for a record that says more.
+    fn waits(&self) -> bool {
+        self.context.alone && self.told.is_none() && !self.accepted
+    }
+
+    /// Whether a record of this time may repeat the refusal that was told.
+    pub(super) fn may_repeat(&self, ts: Millis) -> bool {
+        self.told.is_some() && (ts - self.last).abs() <= REPEATS
+    }
+}
+
+/// All of them, by key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Keyed {
+    by_key: BTreeMap<String, Conversation>,
+    /// In the order in which they were heard of.
+    order: BTreeMap<u64, String>,
+    /// Those that wait.
+    waiting: BTreeSet<String>,
+    turn: u64,
+}
+
+impl Keyed {
+    pub(super) fn get(&self, key: &str) -> Option<&Conversation> {
+        self.by_key.get(key)
+    }
+
+    /// Takes one out, to change it and perhaps to put it back.
+    pub(super) fn take(&mut self, key: &str) -> Option<Conversation> {
+        let taken = self.by_key.remove(key)?;
+        self.order.remove(&taken.turn);
+        self.waiting.remove(key);
+        Some(taken)
+    }
+
+    /// Puts one in. What had to make room for it is returned when it waited.
+    pub(super) fn put(&mut self, key: String, mut conversation: Conversation) -> Option<Conversation> {
+        self.take(&key);
+        let oldest = if self.by_key.len() >= MOST { self.order.first_key_value().map(|(_, key)| key.clone()) } else { None };
+        let out = oldest.and_then(|oldest| self.take(&oldest)).filter(Conversation::waits);
+        self.turn += 1;
+        conversation.turn = self.turn;
+        if conversation.waits() {
+            self.waiting.insert(key.clone());
+        }
+        self.order.insert(self.turn, key.clone());
+        self.by_key.insert(key, conversation);
+        out
+    }
+
+    /// Takes out those that have waited long enough, given the time of the last record.
+    pub(super) fn due(&mut self, ts: Millis) -> Vec<Conversation> {
+        self.due_if(|conversation| ts - conversation.last > HOLD)
+    }
+
+    /// Takes out those that have waited long enough, given the present time.
+    pub(super) fn due_now(&mut self, now: Millis) -> Vec<Conversation> {
+        self.due_if(|conversation| now - conversation.context.read_at >= HOLD_READ)
+    }
+
+    /// Takes out all that wait.
+    pub(super) fn due_all(&mut self) -> Vec<Conversation> {
+        self.due_if(|_| true)
+    }
+
+    /// Whether time alone can finish one.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn due_if(&mut self, due: impl Fn(&Conversation) -> bool) -> Vec<Conversation> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let keys: Vec<String> = self.waiting.iter().filter(|key| self.by_key.get(*key).is_some_and(&due)).cloned().collect();
+        let mut out: Vec<Conversation> = keys.iter().filter_map(|key| self.take(key)).collect();
+        out.sort_by_key(|conversation| conversation.turn);
+        out
+    }
+}

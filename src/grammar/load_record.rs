@@ -1,0 +1,107 @@
+//! Loads the parts of a grammar that say how records are told apart, named and shown.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::fact::Kind;
+use super::load::one_field;
+use super::pattern::near;
+use super::reader::{Reader, Table, Text};
+use super::rule::{Colours, Continues, Framing, Key, SecretForm, Structure, StructureFormat, Tells, Until};
+use crate::record::time::TimeFormat;
+
+/// The word's value among named ones, or a fault.
+fn named<T: Copy>(reader: &mut Reader<'_>, text: &Text, what: &str, known: &[(&'static str, T)]) -> Option<T> {
+    let found = known.iter().find(|(name, _)| *name == text.value).map(|(_, value)| *value);
+    if found.is_none() {
+        let help = near(&text.value, known.iter().map(|(name, _)| *name), "expected one of");
+        reader.fault(text.span.clone(), format!("no {what} is called \"{}\"", text.value), help);
+    }
+    found
+}
+
+pub(super) fn keys<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> Vec<Key> {
+    let texts = top.texts(reader, "keys");
+    texts.iter().filter_map(|text| named(reader, text, "key", &Key::ALL)).collect()
+}
+
+pub(super) fn colours<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> Colours {
+    let known = [("ends", Colours::Ends), ("all", Colours::All)];
+    top.text(reader, "colours").and_then(|text| named(reader, &text, "place of colours", &known)).unwrap_or_default()
+}
+
+/// `[record]`
+pub(super) fn framing<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> Option<Framing> {
+    let value = top.take("record")?;
+    let DeValue::Table(table) = value.get_ref() else {
+        reader.fault(value.span(), "\"record\" is no table", "expected [record]");
+        return None;
+    };
+    let mut table = reader.table(table, value.span(), "[record]");
+    let known = [("unstamped", Continues::Unstamped), ("same-header", Continues::SameHeader)];
+    let continues = table.needed(reader, "continues").and_then(|text| named(reader, &text, "way of going on", &known));
+    let ends = table.text(reader, "ends").map(|text| text.value.into_bytes());
+    let max_lines = table.number(reader, "max_lines", 2..=1024).unwrap_or(256);
+    let max_bytes = table.number(reader, "max_bytes", 1024..=(1 << 20)).unwrap_or(256 << 10);
+    table.finish(reader);
+    Some(Framing { continues: continues?, ends, max_lines, max_bytes })
+}
+
+/// `[[fields]]`
+pub(super) fn structure<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<Structure> {
+    let mut table = reader.table(table, span.clone(), "[[fields]]");
+    let format = table.needed(reader, "format").and_then(|text| named(reader, &text, "syntax", &StructureFormat::ALL));
+    let values = |texts: Vec<Text>| texts.into_iter().map(|text| text.value).collect::<Vec<_>>();
+    let time = values(table.texts(reader, "time"));
+    let time_format = table.text(reader, "time_format").and_then(|text| match TimeFormat::parse_format(&text.value) {
+        Ok(format) => Some(format),
+        Err(error) => {
+            reader.fault(text.span, error.to_string(), "expected epoch, epoch-ms, epoch-us, iso, rfc3164 or an strftime format");
+            None
+        }
+    });
+    let structure = Structure {
+        format: format.unwrap_or(StructureFormat::Json),
+        time,
+        time_format,
+        message: values(table.texts(reader, "message")),
+        connection: values(table.texts(reader, "connection")),
+        names: values(table.texts(reader, "names")),
+    };
+    if format == Some(StructureFormat::Pairs) && structure.names.is_empty() {
+        reader.fault(span, "values without quotes end where the next name stands", "expected names = [\"…\"]");
+    }
+    table.finish(reader);
+    format.map(|_| structure)
+}
+
+/// `[[secret]]`
+pub(super) fn secret<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<SecretForm> {
+    let mut table = reader.table(table, span.clone(), "[[secret]]");
+    let after = table.needed(reader, "after");
+    let until: Vec<Vec<u8>> = table.texts(reader, "until").into_iter().map(|text| text.value.into_bytes()).collect();
+    let kinds: Vec<_> = Kind::ALL.iter().map(|kind| (kind.name(), *kind)).collect();
+    let kind = table.text(reader, "kind").and_then(|text| named(reader, &text, "kind", &kinds));
+    table.finish(reader);
+    let after = after?.value.into_bytes();
+    if after.is_empty() {
+        reader.fault(span, "nothing says where the secret begins", "expected after = \"password=\"");
+    }
+    let until = match kind {
+        Some(kind) => Until::Kind(kind),
+        None if until.is_empty() => Until::End,
+        None => Until::Texts(until),
+    };
+    Some(SecretForm { after, until })
+}
+
+/// `[[tells]]`
+pub(super) fn tells<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<Tells> {
+    let mut table = reader.table(table, span, "[[tells]]");
+    let at = table.needed(reader, "at");
+    let fields = table.texts(reader, "fields").iter().filter_map(|text| one_field(reader, text)).collect();
+    let more = table.text(reader, "more").map(|text| text.value);
+    table.finish(reader);
+    Some(Tells { at: at?.value, fields, more })
+}
