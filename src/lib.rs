@@ -20,6 +20,7 @@ pub mod daemon;
 pub mod engine;
 pub mod grammar;
 pub mod grammar_test;
+pub mod link;
 pub mod metrics;
 pub mod model;
 pub mod record;

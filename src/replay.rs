@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::{Engine, Options, Recognised, Stats, recognise};
 use crate::grammar::{Grammar, Library};
+use crate::link::{Linker, Side};
 use crate::model::{Attempt, Millis};
 use crate::source::{DEFAULT_MAX_LINE, Finished, SourceError};
 use crate::store::Table;
@@ -63,80 +64,114 @@ pub trait Watcher {
     fn progress(&mut self, path: &Path, done: u64, total: Option<u64>);
 }
 
-/// Reads a source to its end.
+/// Reads all sources to their ends: first those of terminators, so that what they say is known of the brokers' connections,
+/// whatever the order in which they are named.
 ///
 /// # Errors
 /// A file that cannot be read (what could be read of it, and the other files, are in the table all the same), an unknown
 /// grammar, a log that no grammar fits.
 pub fn replay(
     library: &Library,
-    source: &ReplaySource,
+    sources: &[ReplaySource],
     now: Millis,
     table: &mut Table,
     watcher: &mut dyn Watcher,
 ) -> Result<Stats, ReplayError> {
-    let named = source.grammar.as_deref().map(|name| named(library, name)).transpose()?;
-    let mut files = Vec::new();
-    for path in &source.paths {
-        files.push(Head::read(path)?);
+    let mut prepared = sources.iter().map(|source| Prepared::new(library, source, watcher)).collect::<Result<Vec<_>, _>>()?;
+    prepared.sort_by_key(|source| !source.grammar.is_terminator());
+    let behind = prepared.first().is_some_and(|source| source.grammar.is_terminator());
+    let mut linker = Linker::new(sources.iter().flat_map(|source| source.options.proxies.iter().copied()).collect());
+    if behind {
+        linker.activate();
     }
-    if files.len() > 1 {
-        // Rotated logs are named in any order; their first stamps say which came first.
-        let grammar = match &named {
-            Some(grammar) => Some(Arc::clone(grammar)),
-            None => files.iter().find_map(|file| recognise(library, &source.options, &file.head)).map(|found| found.grammar),
-        };
-        if let Some(grammar) = grammar {
-            files.sort_by_key(|file| file.first_stamp(&grammar, &source.options));
+    let (mut stats, mut broken) = (Stats::default(), None);
+    for mut source in prepared {
+        if !source.grammar.is_terminator() {
+            linker.complete();
+            source.options.settings.behind = behind;
         }
-    }
-    let mut engine: Option<Engine> = None;
-    let mut broken = None;
-    let mut out = Vec::new();
-    for mut file in files {
-        let engine = match &mut engine {
-            Some(engine) => engine,
-            none => {
-                let grammar = match &named {
-                    Some(grammar) => Arc::clone(grammar),
-                    None => {
-                        let found = recognise(library, &source.options, &file.head).ok_or_else(|| unknown(library, &file))?;
-                        watcher.recognised(&file.path, &found);
-                        found.grammar
-                    }
-                };
-                let mut options = source.options.clone();
-                if options.settings.broker.is_empty() {
-                    options.settings.broker.clone_from(&grammar.name);
-                }
-                none.insert(Engine::new(grammar, options))
-            }
-        };
-        if let Some(written) = file.written {
-            engine.set_reference(written);
-        }
-        let read = file.each(&mut |bytes, done, total, path| {
-            engine.feed(bytes, now, &mut out);
-            fill(table, &mut out);
-            watcher.progress(path, done, total);
-        });
+        let read = source.read(now, &mut linker, table, watcher, &mut stats);
         if let Err(error) = read {
-            engine.gap();
             broken.get_or_insert(error);
         }
     }
-    let Some(mut engine) = engine else { return Ok(Stats::default()) };
-    engine.finish(&mut out);
-    fill(table, &mut out);
-    broken.map_or(Ok(engine.stats()), |error| Err(error.into()))
+    linker.finish(&mut |attempt, _| table.push(attempt, true));
+    broken.map_or(Ok(stats), |error| Err(error.into()))
 }
 
-fn fill(table: &mut Table, out: &mut Vec<Attempt>) {
-    for attempt in out.drain(..) {
-        table.push(attempt, true);
+/// A source whose grammar is known, its files in order.
+struct Prepared {
+    grammar: Arc<Grammar>,
+    options: Options,
+    files: Vec<Head>,
+}
+
+impl Prepared {
+    fn new(library: &Library, source: &ReplaySource, watcher: &mut dyn Watcher) -> Result<Prepared, ReplayError> {
+        let mut files = source.paths.iter().map(|path| Head::read(path)).collect::<Result<Vec<_>, _>>()?;
+        let grammar = match source.grammar.as_deref() {
+            Some(name) => named(library, name)?,
+            None => {
+                let found = files.iter().find_map(|file| Some((file, recognise(library, &source.options, &file.head)?)));
+                let (file, found) = match (found, files.first()) {
+                    (Some(found), _) => found,
+                    (None, Some(file)) => return Err(unknown(library, file)),
+                    (None, None) => return Err(ReplayError::Empty { path: PathBuf::new() }),
+                };
+                watcher.recognised(&file.path, &found);
+                found.grammar
+            }
+        };
+        if files.len() > 1 {
+            // Rotated logs are named in any order; their first stamps say which came first.
+            files.sort_by_key(|file| file.first_stamp(&grammar, &source.options));
+        }
+        let mut options = source.options.clone();
+        if options.settings.broker.is_empty() {
+            options.settings.broker.clone_from(&grammar.name);
+        }
+        Ok(Prepared { grammar, options, files })
+    }
+
+    /// Reads the files to their ends.
+    fn read(
+        &mut self,
+        now: Millis,
+        linker: &mut Linker,
+        table: &mut Table,
+        watcher: &mut dyn Watcher,
+        stats: &mut Stats,
+    ) -> Result<(), SourceError> {
+        let side = if self.grammar.is_terminator() { Side::Terminator } else { Side::Broker };
+        let mut engine = Engine::new(Arc::clone(&self.grammar), self.options.clone());
+        let mut out = Vec::new();
+        let mut broken = None;
+        for file in &mut self.files {
+            if let Some(written) = file.written {
+                engine.set_reference(written);
+            }
+            let read = file.each(&mut |bytes, done, total, path| {
+                engine.feed(bytes, now, &mut out);
+                fill(side, now, linker, table, &mut out);
+                watcher.progress(path, done, total);
+            });
+            if let Err(error) = read {
+                engine.gap();
+                broken.get_or_insert(error);
+            }
+        }
+        engine.finish(&mut out);
+        fill(side, now, linker, table, &mut out);
+        stats.add(&engine.stats());
+        broken.map_or(Ok(()), Err)
     }
 }
 
+fn fill(side: Side, now: Millis, linker: &mut Linker, table: &mut Table, out: &mut Vec<Attempt>) {
+    for attempt in out.drain(..) {
+        linker.push(side, attempt, false, now, &mut |attempt, _| table.push(attempt, true));
+    }
+}
 /// The grammar of this name, or an error that names those there are.
 ///
 /// # Errors

@@ -45,6 +45,7 @@ fn row(client_id: &str, ts: Millis) -> Row {
         first_ts: ts,
         evidence: vec!["<script>".to_owned()],
         peer: None,
+        upstream: None,
     }
 }
 

@@ -49,6 +49,7 @@ fn row(client_id: &str, ts: Millis) -> Row {
         first_ts: ts,
         evidence: vec!["a line".to_owned()],
         peer: None,
+        upstream: None,
     }
 }
 

@@ -100,7 +100,12 @@ fn rules(grammar: &Arc<Grammar>, options: Options, bytes: &[u8]) -> BTreeSet<Str
 
 fn options(grammar: &Grammar, sample: &Sample) -> Options {
     let zone = TimeZone::get(&sample.timezone).unwrap_or_else(|_| panic!("{}: no time zone {}", grammar.name, sample.timezone));
-    Options { settings: Settings { broker: grammar.name.clone(), tls_ports: sample.tls_ports.clone() }, zone, time_format: None }
+    Options {
+        settings: Settings { broker: grammar.name.clone(), tls_ports: sample.tls_ports.clone(), ..Settings::default() },
+        zone,
+        time_format: None,
+        proxies: Vec::new(),
+    }
 }
 
 fn log(sample: &Sample) -> &[u8] {

@@ -73,6 +73,9 @@ pub struct LogArgs {
     /// A listener that uses TLS (may be given several times): tells TLS from plaintext where the log names the port.
     #[arg(long = "tls-port", value_name = "N")]
     pub tls_ports: Vec<u16>,
+    /// The address of a TLS terminator or proxy before the broker (may be given several times): it is nobody's.
+    #[arg(long = "proxy", value_name = "ADDR")]
+    pub proxies: Vec<std::net::IpAddr>,
     /// The broker's time format as in strftime, where it is not recognised: '%d/%b/%Y:%H:%M:%S'.
     #[arg(long, value_name = "FORMAT")]
     pub time_format: Option<String>,
@@ -88,7 +91,12 @@ pub struct LogArgs {
 pub fn options(args: &LogArgs) -> Result<Options, Failure> {
     let zone = args.timezone.clone().unwrap_or_else(TimeZone::system);
     let time_format = args.time_format.as_deref().map(time_format).transpose()?;
-    Ok(Options { settings: Settings { broker: String::new(), tls_ports: args.tls_ports.clone() }, zone, time_format })
+    Ok(Options {
+        settings: Settings { broker: String::new(), tls_ports: args.tls_ports.clone(), ..Settings::default() },
+        zone,
+        time_format,
+        proxies: args.proxies.clone(),
+    })
 }
 
 fn time_format(text: &str) -> Result<TimeFormat, Failure> {

@@ -181,7 +181,8 @@ fn outcome(attempt: &Attempt) -> String {
         }
         Attempt::Proxied(link) => {
             let address = link.client_ip.map_or_else(|| "?".to_owned(), |address| address.to_string());
-            format!("    HANDED ON {address} by the terminator's port {}\n", link.upstream_port)
+            let port = link.upstream_port.map_or_else(String::new, |port| format!(" by the terminator's port {port}"));
+            format!("    HANDED ON {address}{port}\n")
         }
         Attempt::Accepted(key, _) => format!("    ACCEPTED  {}\n", display(&key.client_id)),
     }

@@ -27,7 +27,8 @@ const LONG: u64 = 64 << 20;
   journalctl -u mosquitto -o cat | turnaway replay --format csv -
 
 Files that are named together are one broker's log and are read in the order of their first stamps;
-each --log is a broker of its own.")]
+each --log is a broker of its own, or a terminator before it (HAProxy, nginx, stunnel): its log says who the clients
+behind it are, in whatever order the two are named.")]
 pub struct ReplayArgs {
     /// Logs of one broker: plain, gzip or zstd; `-` is standard input.
     #[arg(value_name = "PATH")]
@@ -70,18 +71,15 @@ pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
     name_apart(&mut sources, &library)?;
     let mut table = Table::default();
     let mut progress = Progress::default();
-    let mut broken = None;
-    for source in &sources {
-        match replay(&library, source, clock.now(), &mut table, &mut progress) {
-            Ok(_) => {}
-            // What could be read is shown; the exit code says that it is not all.
-            Err(error @ ReplayError::Source(SourceError::Read { .. })) => broken = Some(Failure::from(error)),
-            Err(error) => {
-                progress.done();
-                return Err(error.into());
-            }
+    let broken = match replay(&library, &sources, clock.now(), &mut table, &mut progress) {
+        Ok(_) => None,
+        // What could be read is shown; the exit code says that it is not all.
+        Err(error @ ReplayError::Source(SourceError::Read { .. })) => Some(Failure::from(error)),
+        Err(error) => {
+            progress.done();
+            return Err(error.into());
         }
-    }
+    };
     progress.done();
     let text = render(&table.into_rows(), args.format, std::io::stdout().is_terminal());
     super::common::print(&text)?;

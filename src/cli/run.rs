@@ -129,9 +129,10 @@ fn one(source: &SourceConfig, library: &Library) -> daemon::SourceConfig {
         spec,
         grammar: source.grammar.as_deref().and_then(|name| library.get(name)).cloned(),
         options: Options {
-            settings: Settings { broker: source.name.clone(), tls_ports: source.tls_ports.clone() },
+            settings: Settings { broker: source.name.clone(), tls_ports: source.tls_ports.clone(), ..Settings::default() },
             zone: source.zone.clone(),
             time_format: source.time_format.clone(),
+            proxies: source.proxies.clone(),
         },
     }
 }

@@ -161,6 +161,7 @@ fn made(name: String, source: RawSource) -> SourceConfig {
         start: source.start,
         zone: source.zone.unwrap_or_else(TimeZone::system),
         tls_ports: source.tls_ports,
+        proxies: source.proxies,
         time_format: source.time_format,
         max_line: source.max_line.unwrap_or(DEFAULT_MAX_LINE),
     }

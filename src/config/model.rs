@@ -81,6 +81,8 @@ pub struct SourceConfig {
     pub zone: TimeZone,
     /// The listeners that use TLS; empty: not known.
     pub tls_ports: Vec<u16>,
+    /// The addresses of terminators and proxies before the broker: they are no client's.
+    pub proxies: Vec<std::net::IpAddr>,
     /// The broker's time format, where it is declared.
     pub time_format: Option<TimeFormat>,
     /// The longest line in bytes.
@@ -97,6 +99,7 @@ impl SourceConfig {
             start: Start::default(),
             zone: TimeZone::system(),
             tls_ports: Vec::new(),
+            proxies: Vec::new(),
             time_format: None,
             max_line: DEFAULT_MAX_LINE,
         }

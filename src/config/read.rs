@@ -48,6 +48,7 @@ pub(super) struct RawSource {
     pub(super) start: Start,
     pub(super) zone: Option<jiff::tz::TimeZone>,
     pub(super) tls_ports: Vec<u16>,
+    pub(super) proxies: Vec<std::net::IpAddr>,
     pub(super) time_format: Option<TimeFormat>,
     pub(super) max_line: Option<usize>,
 }
@@ -163,6 +164,7 @@ fn read_source<'s>(reader: &mut Reader<'s>, entry: &DeTable<'s>, span: Range<usi
         start: table.text(reader, "start").and_then(|text| word(reader, &text, "start", &starts)).unwrap_or_default(),
         zone: table.text(reader, "timezone").and_then(|text| checked(reader, &text, "time zone", value::zone)),
         tls_ports: table.take("tls_ports").map(|value| ports(reader, value)).unwrap_or_default(),
+        proxies: table.texts(reader, "proxies").iter().filter_map(|text| checked(reader, text, "address", value::address)).collect(),
         time_format: table.text(reader, "time_format").and_then(|text| time_format(reader, &text)),
         max_line: table.number(reader, "max_line", LINE_BYTES),
     };

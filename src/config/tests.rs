@@ -98,6 +98,7 @@ grammar = "mosquitto"
 start = "end"
 timezone = "Europe/Berlin"
 tls_ports = [8884, 8883, 8884]
+proxies = "10.0.0.5"
 time_format = "%d/%b/%Y:%H:%M:%S"
 max_line = 2048
 "#
@@ -110,6 +111,7 @@ max_line = 2048
         start: Start::End,
         zone: TimeZone::get("Europe/Berlin").unwrap(),
         tls_ports: vec![8883, 8884],
+        proxies: vec!["10.0.0.5".parse().unwrap()],
         time_format: Some(TimeFormat::parse_format("%d/%b/%Y:%H:%M:%S").unwrap()),
         max_line: 2048,
     };
@@ -258,7 +260,7 @@ error: this source has no key "colour"
   --> /etc/turnaway/turnaway.toml:21:1
    |
 21 | colour = 1
-   | ^^^^^^ the keys are name, path, grammar, start, timezone, tls_ports, time_format, max_line
+   | ^^^^^^ the keys are name, path, grammar, start, timezone, tls_ports, proxies, time_format, max_line
 error: this source has no "name"
   --> /etc/turnaway/turnaway.toml:22:1
    |

@@ -110,3 +110,11 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
         None
     }
 }
+
+/// An IP address.
+///
+/// # Errors
+/// What it is instead.
+pub(super) fn address(text: &str) -> Result<std::net::IpAddr, String> {
+    text.parse().map_err(|_| format!("{text:?} is no IP address"))
+}

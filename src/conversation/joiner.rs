@@ -148,6 +148,7 @@ impl Joiner {
         let mut facts = Facts::of(grammar, said.rule, &said.heard);
         let words = said.heard.raw(Fact::Words).map(|words| crate::record::scrubbed(grammar, words));
         let (why, handshake) = Why::of(grammar, said.rule, words.as_deref(), &mut facts);
+        self.open.set_behind(settings.behind);
         self.age(settings, said.ts, out);
         let record = Context {
             made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
@@ -425,9 +426,7 @@ impl Joiner {
         let mut conversation = key.as_ref().and_then(|key| self.keyed.take(key)).unwrap_or_default();
         conversation.last = record.ts;
         add(&mut conversation.context, record);
-        if let Some(link) = conversation.context.link(settings) {
-            out.push(Attempt::Proxied(Box::new(link)));
-        }
+        out.push(Attempt::Proxied(Box::new(conversation.context.link(settings))));
         if let Some(key) = key {
             self.put(settings, key, conversation, out);
         }

@@ -35,6 +35,18 @@ pub struct Opened {
     /// A connection that was opened later has an outcome already: this client is slow, or silent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     passed: bool,
+    /// Behind a terminator all connections have its address: each stands for another client.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    apart: bool,
+}
+
+/// What is told apart among connections: addresses, or single connections behind a terminator.
+type Who = (Option<IpAddr>, Option<u16>);
+
+impl Opened {
+    fn who(&self) -> Who {
+        (self.facts.client_ip, self.facts.client_port.filter(|_| self.apart))
+    }
 }
 
 /// The open connections of one stream.
@@ -45,6 +57,9 @@ pub struct Open {
     owed: usize,
     /// The same among the connections of one address.
     owed_by_address: BTreeMap<Option<IpAddr>, usize>,
+    /// The broker stands behind a terminator: connections of one address are not one client's.
+    #[serde(default)]
+    behind: bool,
     /// All connections that are open are listed.
     complete: bool,
     /// How many were opened.
@@ -78,7 +93,12 @@ pub enum Found {
 impl Open {
     /// After the broker's start: nothing is open, and everything that will be is listed.
     pub fn start(&mut self) {
-        *self = Open { complete: true, ..Open::default() };
+        *self = Open { complete: true, behind: self.behind, ..Open::default() };
+    }
+
+    /// Whether the broker stands behind a terminator.
+    pub(super) fn set_behind(&mut self, behind: bool) {
+        self.behind = behind;
     }
 
     /// From now on connections may be open that are not listed.
@@ -120,7 +140,7 @@ impl Open {
             self.list.remove(0);
             self.complete = false;
         }
-        self.list.push(Opened { facts, ts, line, guessed: false, passed: false, number: self.count });
+        self.list.push(Opened { facts, ts, line, guessed: false, passed: false, apart: self.behind, number: self.count });
         again
     }
 
@@ -150,7 +170,7 @@ impl Open {
         let (Some(first), second) = (live.next(), live.next()) else { return Found::Nobody };
         if second.is_none() && self.complete {
             drop(live);
-            return self.of_one_address(first, ts);
+            return self.of_one(first, ts);
         }
         drop(live);
         let guess = self.likeliest(ts, tls);
@@ -175,8 +195,8 @@ impl Open {
         }
         let mut candidates = self.list.iter().filter(|open| open.number <= mark);
         let Some(first) = candidates.next() else { return Hindsight::Never };
-        let address = first.facts.client_ip;
-        if candidates.any(|open| open.facts.client_ip != address) {
+        let (address, who) = (first.facts.client_ip, first.who());
+        if candidates.any(|open| open.who() != who) {
             return Hindsight::Several;
         }
         // It was owed as one of several; now it is known which, or at least of which address.
@@ -192,15 +212,24 @@ impl Open {
 
     /// The record names the address: which of its connections it was decides about the listener's port only.
     fn by_address(&mut self, address: IpAddr, ts: Millis) -> Found {
-        let mine = |open: &Opened| open.facts.client_ip == Some(address);
-        match self.list.iter().filter(|open| mine(open)).count() {
-            0 => Found::Nobody,
-            _ => self.of_one_address(Some(address), ts),
+        let mine: Vec<Who> = self.list.iter().map(Opened::who).filter(|who| who.0 == Some(address)).collect();
+        let Some(first) = mine.first() else { return Found::Nobody };
+        if mine.iter().all(|who| who == first) {
+            return self.of_one(*first, ts);
         }
+        // One of several clients behind a terminator.
+        let of_address = |open: &Opened| (open.facts.client_ip == Some(address)).then_some(true).or(Some(false));
+        let guess = self.likeliest(ts, of_address);
+        *self.owed_by_address.entry(Some(address)).or_default() += 1;
+        guess.map_or(Found::Nobody, |index| {
+            self.list[index].guessed = true;
+            Found::Guess(Box::new(self.list[index].clone()), true)
+        })
     }
 
-    fn of_one_address(&mut self, address: Option<IpAddr>, ts: Millis) -> Found {
-        let same: Vec<usize> = (0..self.list.len()).filter(|index| self.list[*index].facts.client_ip == address).collect();
+    fn of_one(&mut self, who: Who, ts: Millis) -> Found {
+        let address = who.0;
+        let same: Vec<usize> = (0..self.list.len()).filter(|index| self.list[*index].who() == who).collect();
         if let [only] = same[..] {
             let taken = self.list.remove(only);
             return Found::Certain(Box::new(taken));
@@ -214,11 +243,11 @@ impl Open {
         if one_listener { Found::Certain(chosen) } else { Found::Address(chosen) }
     }
 
-    /// The addresses of which a connection can still be open.
-    fn live_addresses(&self) -> impl Iterator<Item = Option<IpAddr>> + '_ {
-        let mut seen: Vec<Option<IpAddr>> = Vec::new();
+    /// The addresses (single connections, behind a terminator) of which one can still be open.
+    fn live_addresses(&self) -> impl Iterator<Item = Who> + '_ {
+        let mut seen: Vec<Who> = Vec::new();
         self.list.iter().filter_map(move |open| {
-            let address = open.facts.client_ip;
+            let address = open.who();
             // Two are enough to know that there are several; more need not be told apart.
             if seen.len() > 2 || seen.contains(&address) {
                 return None;

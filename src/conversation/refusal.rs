@@ -22,6 +22,8 @@ pub struct Settings {
     pub broker: String,
     /// The listeners that use TLS. Empty: not known.
     pub tls_ports: Vec<u16>,
+    /// A terminator stands before the broker: connections of one address are not one client's.
+    pub behind: bool,
 }
 
 impl Settings {
@@ -148,19 +150,20 @@ impl Context {
         self.evidence.truncate(MAX_EVIDENCE);
     }
 
-    /// What a terminator's log says of a connection that it handed on, if it says by what the broker knows it.
-    pub fn link(&self, settings: &Settings) -> Option<Link> {
+    /// What a terminator's log says of a connection that it handed on.
+    pub fn link(&self, settings: &Settings) -> Link {
         let facts = &self.facts;
-        Some(Link {
+        Link {
             terminator: settings.broker.clone(),
             upstream_ip: facts.upstream_ip,
-            upstream_port: facts.upstream_port?,
+            upstream_port: facts.upstream_port,
             client_ip: facts.client_ip,
+            client_port: facts.client_port,
             subject: facts.subject.clone(),
             tls_used: facts.tls.or(facts.listener_tls).or(settings.listener_tls(facts.server_port)),
             ts: self.ts,
             evidence: self.evidence.clone(),
-        })
+        }
     }
 
     /// The row.
@@ -234,6 +237,7 @@ impl Context {
             first_ts: self.ts,
             evidence: self.evidence,
             peer,
+            upstream: facts.upstream_port.map(|port| (facts.upstream_ip, port)),
         }
     }
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::join::{Join, STATE};
 use super::source::{Source, SourceConfig};
 use super::status::{Shared, of};
 use crate::clock::Clock;
 use crate::engine::Stats;
 use crate::grammar::Library;
+use crate::link::Side;
 use crate::metrics::Metrics;
 use crate::model::{Attempt, Millis};
 use crate::source::{Bell, Doorbell, LogState, SourceError};
@@ -21,7 +23,7 @@ const BUDGET: usize = 4 << 20;
 /// How often what is too old is removed.
 const EXPIRE_EVERY: Millis = 60_000;
 /// While a record waits for the one that follows it, time is looked at this often.
-const BREATH: Duration = Duration::from_millis(500);
+const BREATH: Duration = Duration::from_millis(100);
 /// How long to wait before a commit that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -44,6 +46,7 @@ pub struct Ingest {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     shared: Arc<Shared>,
+    join: Join,
     doorbell: Doorbell,
     stop: Arc<AtomicBool>,
     clear_on_success: bool,
@@ -78,7 +81,11 @@ impl Ingest {
         let doorbell = Doorbell::new();
         let bell = doorbell.bell();
         let open = |config| Source::open(config, &library, &loaded.positions, &loaded.conversations, &bell);
-        let sources = sources.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let proxies = sources.iter().flat_map(|source| source.options.proxies.iter().copied()).collect();
+        let mut sources = sources.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        // What a terminator says is read before what the broker behind it says of the same moment.
+        sources.sort_by_key(|source| !source.is_terminator());
+        let join = Join::open(proxies, loaded.conversations.iter().find(|state| state.source == STATE));
         let stop = Arc::new(AtomicBool::new(false));
         Ok(Ingest {
             sources,
@@ -87,6 +94,7 @@ impl Ingest {
             clock,
             metrics,
             shared,
+            join,
             doorbell,
             stop,
             clear_on_success,
@@ -116,7 +124,7 @@ impl Ingest {
             let (dirs, files): (Vec<_>, Vec<_>) =
                 self.sources.iter().map(|source| (source.follower.watch_dirs(), source.follower.watch_files())).unzip();
             self.doorbell.watch(&dirs.concat(), &files.concat());
-            let waiting = self.sources.iter().any(Source::is_waiting);
+            let waiting = self.join.is_waiting() || self.sources.iter().any(Source::is_waiting);
             let patience = self.doorbell.patience();
             let ring = self.doorbell.wait(if waiting { patience.min(BREATH) } else { patience });
             if ring.names {
@@ -134,19 +142,27 @@ impl Ingest {
         let now = self.clock.now();
         let mut more = false;
         let mut read = 0;
+        let behind = self.join.look_at(&self.sources);
         let (batch, metrics, clear) = (&mut self.batch, &self.metrics, self.clear_on_success);
+        let mut tell = |attempt: Attempt, reread: bool| {
+            match &attempt {
+                Attempt::Refused(row) => metrics.refused(row.reason_code),
+                Attempt::Accepted(..) => metrics.accepted(),
+                Attempt::Revised(_) | Attempt::Proxied(_) => {}
+            }
+            batch.push(attempt, clear, reread);
+        };
         for source in &mut self.sources {
-            let progress = source.poll(&self.library, now, BUDGET, &mut |attempt, reread| {
-                match &attempt {
-                    Attempt::Refused(row) => metrics.refused(row.reason_code),
-                    Attempt::Accepted(..) => metrics.accepted(),
-                    Attempt::Revised(_) | Attempt::Proxied(_) => {}
-                }
-                batch.push(attempt, clear, reread);
+            let side = if source.is_terminator() { Side::Terminator } else { Side::Broker };
+            let join = &mut self.join;
+            let progress = source.poll(&self.library, now, BUDGET, behind, &mut |attempt, reread| {
+                join.linker.push(side, attempt, reread, now, &mut tell);
             });
             more |= progress.more;
             read += progress.bytes;
         }
+        self.join.linker.tick(now, &mut tell);
+        self.join.save(&mut self.batch);
         for source in &mut self.sources {
             source.save(&mut self.batch);
         }

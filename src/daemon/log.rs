@@ -22,6 +22,8 @@ pub(super) struct LogWork {
     unknown: Vec<u8>,
     /// Lines may come that were read before.
     pub(super) reread: bool,
+    /// A terminator stands before the broker.
+    pub(super) behind: bool,
     /// Something changed since the last commit.
     pub(super) dirty: bool,
     /// Why no grammar is at work.
@@ -63,6 +65,9 @@ impl LogWork {
 
     pub(super) fn lines(&mut self, config: &SourceConfig, library: &Library, bytes: &[u8], now: Millis, out: &mut Vec<Attempt>) {
         self.dirty = true;
+        if let Some(engine) = &mut self.engine {
+            engine.set_behind(self.behind);
+        }
         if self.engine.is_none()
             && let Some(grammar) = &config.grammar
         {
@@ -122,6 +127,11 @@ impl LogWork {
 
     pub(super) fn stats(&self) -> Stats {
         self.engine.as_ref().map(Engine::stats).unwrap_or_default()
+    }
+
+    /// Whether this is the log of a terminator.
+    pub(super) fn is_terminator(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.grammar().is_terminator())
     }
 
     /// The grammar's name and title.

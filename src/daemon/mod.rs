@@ -4,6 +4,7 @@
 //! commits, `status` what the API shows of them.
 
 mod ingest;
+mod join;
 mod log;
 mod source;
 mod status;

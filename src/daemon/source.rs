@@ -77,8 +77,21 @@ impl Source {
         Ok(Source { follower: Follower::new(files, stored), config, streams, logs, stored: stored_now })
     }
 
+    /// Whether it is a terminator's, as far as is known.
+    pub(super) fn is_terminator(&self) -> bool {
+        self.config.grammar.as_ref().is_some_and(|grammar| grammar.is_terminator()) || self.logs.values().any(LogWork::is_terminator)
+    }
+
     /// One pass over all logs.
-    pub(super) fn poll(&mut self, library: &Library, now: Millis, budget: usize, each: &mut dyn FnMut(Attempt, bool)) -> Progress {
+    pub(super) fn poll(
+        &mut self,
+        library: &Library,
+        now: Millis,
+        budget: usize,
+        behind: bool,
+        each: &mut dyn FnMut(Attempt, bool),
+    ) -> Progress {
+        self.logs.values_mut().for_each(|log| log.behind = behind);
         let mut out = Vec::new();
         let mut sink = Into { config: &self.config, library, logs: &mut self.logs, now, out: &mut out, each };
         let mut progress = self.follower.poll(now, budget, &mut sink);

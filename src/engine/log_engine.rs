@@ -1,6 +1,7 @@
 //! The engine of one log.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -27,11 +28,13 @@ pub struct Options {
     pub zone: TimeZone,
     /// The broker's time format, where the operator declares it.
     pub time_format: Option<TimeFormat>,
+    /// The addresses of terminators before the broker, where the operator declares them.
+    pub proxies: Vec<IpAddr>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { settings: Settings::default(), zone: TimeZone::UTC, time_format: None }
+        Options { settings: Settings::default(), zone: TimeZone::UTC, time_format: None, proxies: Vec::new() }
     }
 }
 
@@ -48,6 +51,17 @@ pub struct Stats {
     pub accepted: u64,
     /// Connections that ended without a word.
     pub probes: u64,
+}
+
+impl Stats {
+    /// Adds those of another log.
+    pub fn add(&mut self, other: &Stats) {
+        self.lines += other.lines;
+        self.matched += other.matched;
+        self.refused += other.refused;
+        self.accepted += other.accepted;
+        self.probes += other.probes;
+    }
 }
 
 /// Turns the lines of one log into attempts.
@@ -83,6 +97,11 @@ impl Engine {
     /// The grammar in use.
     pub fn grammar(&self) -> &Arc<Grammar> {
         &self.grammar
+    }
+
+    /// Says whether a terminator stands before the broker, so that connections of one address are not one client's.
+    pub fn set_behind(&mut self, behind: bool) {
+        self.options.settings.behind = behind && !self.grammar.is_terminator();
     }
 
     /// Counts since the start.

@@ -268,19 +268,6 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
             "expected {server_port} in match, and tls = true or false or {transport}",
         );
     }
-    if rule.outcome == Outcome::Proxied && !captures(rule, Fact::UpstreamPort) {
-        reader.fault(place.clone(), "what a terminator handed on is found again by its port", "expected {upstream_port} in match");
-    }
-    if (rule.alone || rule.begins || rule.stack) && rule.outcome != Outcome::Context {
-        reader.fault(
-            place.clone(),
-            "\"alone\", \"begins\" and \"stack\" are for outcome = \"context\"",
-            "expected them on a context rule only",
-        );
-    }
-    if rule.outcome == Outcome::Opened && !captures(rule, Fact::ClientIp) && !captures(rule, Fact::Connection) {
-        reader.fault(place.clone(), "an opened connection has nothing to be known by", "expected {client_ip} or {connection} in match");
-    }
     for way in &rule.ways {
         if rule.outcome != Outcome::Nothing && way.literal.len() < literal::GOOD {
             reader.warn(

@@ -429,6 +429,11 @@ impl Grammar {
         self.detect.iter().any(|matcher| matcher.run(message).is_some())
     }
 
+    /// Whether this is a terminator, which hands connections on to a broker.
+    pub fn is_terminator(&self) -> bool {
+        self.rules.iter().any(|rule| rule.outcome == Outcome::Proxied)
+    }
+
     /// Whether conversations are named.
     pub fn is_keyed(&self) -> bool {
         !self.keys.is_empty()

@@ -78,10 +78,12 @@ pub struct Link {
     pub terminator: String,
     /// The terminator's own address on its way to the broker; none when only the port is logged.
     pub upstream_ip: Option<IpAddr>,
-    /// Its own port there.
-    pub upstream_port: u16,
+    /// Its own port there; none: the log does not say.
+    pub upstream_port: Option<u16>,
     /// The client's address.
     pub client_ip: Option<IpAddr>,
+    /// The client's port.
+    pub client_port: Option<u16>,
     /// The subject of the client's certificate.
     pub subject: Option<String>,
     /// Whether the client used TLS.

@@ -63,6 +63,9 @@ pub struct Row {
     /// The other end of the connection as the broker saw it: what a terminator's log is joined by. Neither stored nor shown.
     #[serde(skip)]
     pub peer: Option<SocketAddr>,
+    /// A terminator's own end of the connection to the broker on which it handed this attempt on. Neither stored nor shown.
+    #[serde(skip)]
+    pub upstream: Option<(Option<IpAddr>, u16)>,
 }
 
 impl Row {

@@ -11,7 +11,10 @@ use turnaway::store::Table;
 
 /// What the source of these tests says.
 pub(crate) fn broker_options(tls_ports: &[u16]) -> Options {
-    Options { settings: Settings { broker: "mosquitto".to_owned(), tls_ports: tls_ports.to_vec() }, ..Options::default() }
+    Options {
+        settings: Settings { broker: "mosquitto".to_owned(), tls_ports: tls_ports.to_vec(), ..Settings::default() },
+        ..Options::default()
+    }
 }
 
 /// The rows of a whole Mosquitto log.

@@ -75,7 +75,12 @@ impl Case {
     /// What the engine is told.
     pub fn options(&self) -> Options {
         let zone = TimeZone::get(&self.timezone).unwrap_or_else(|_| panic!("{}: no time zone {}", self.name, self.timezone));
-        Options { settings: Settings { broker: self.grammar.clone(), tls_ports: self.tls_ports.clone() }, zone, time_format: None }
+        Options {
+            settings: Settings { broker: self.grammar.clone(), tls_ports: self.tls_ports.clone(), ..Settings::default() },
+            zone,
+            time_format: None,
+            proxies: Vec::new(),
+        }
     }
 
     /// The log's bytes, as they stand in the file.

@@ -24,6 +24,7 @@ fn row(client_id: &str) -> Row {
         first_ts: 1_767_225_000_000,
         evidence: vec!["1767225600: Client x".to_owned(), "second".to_owned()],
         peer: None,
+        upstream: None,
     }
 }
 

@@ -72,6 +72,7 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         first_ts: row.get(13)?,
         evidence: json(row, 14)?,
         peer: None,
+        upstream: None,
     })
 }
 

@@ -22,6 +22,7 @@ fn row(client_id: &str, ts: Millis) -> Row {
         first_ts: ts,
         evidence: vec!["x".repeat(900)],
         peer: None,
+        upstream: None,
     }
 }
 

@@ -1,0 +1,265 @@
+//! Takes the attempts of all sources, and joins those of brokers to what terminators handed on.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+use super::merge::{Proof, joined, unjoined};
+use super::passages::{Passage, Passages};
+use crate::model::{Attempt, Link, Millis, Row};
+
+/// How long a refusal waits for the other log, in real time.
+const WAITS: Millis = 1_500;
+/// More refusals than this do not wait.
+const MOST_HELD: usize = 1_000;
+/// The newest connections that are stored: what a broker's next lines can be about.
+const STORED: usize = 500;
+
+/// Where an attempt comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// The log of a terminator.
+    Terminator,
+    /// The log of a broker.
+    Broker,
+}
+
+/// A refusal that waits for the other log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Held {
+    row: Box<Row>,
+    /// Neither is part of the row as it is stored.
+    peer: Option<std::net::SocketAddr>,
+    /// The number of the terminator's connection that it is about, where it is the terminator's own verdict.
+    passage: Option<u64>,
+    reread: bool,
+    since: Millis,
+}
+
+/// Joins the attempts of several sources.
+#[derive(Debug, Default)]
+pub struct Linker {
+    passages: Passages,
+    held: Vec<Held>,
+    /// A terminator is among the sources.
+    active: bool,
+    /// The terminators' logs have been read to their ends: nothing has to wait for them.
+    complete: bool,
+    /// Addresses of terminators, as the operator names them.
+    proxies: Vec<IpAddr>,
+    /// What changed since it was stored.
+    dirty: bool,
+}
+
+/// What of it outlives a restart.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct LinkerState {
+    passages: Passages,
+    held: Vec<Held>,
+}
+
+type Out<'a> = dyn FnMut(Attempt, bool) + 'a;
+
+impl Linker {
+    /// Attempts go through it unchanged until a terminator is among the sources; `proxies` are terminators' own addresses.
+    pub fn new(proxies: Vec<IpAddr>) -> Linker {
+        Linker { active: !proxies.is_empty(), proxies, ..Linker::default() }
+    }
+
+    /// A terminator was found among the sources.
+    pub fn activate(&mut self) {
+        self.active = true;
+    }
+
+    /// The terminators' logs have been read to their ends.
+    pub fn complete(&mut self) {
+        self.complete = true;
+    }
+
+    /// Takes one attempt in. `reread` goes with it.
+    pub fn push(&mut self, side: Side, attempt: Attempt, reread: bool, now: Millis, out: &mut Out<'_>) {
+        if !self.active {
+            if !matches!(attempt, Attempt::Proxied(_)) {
+                out(attempt, reread);
+            }
+            return;
+        }
+        match (side, attempt) {
+            (Side::Terminator, Attempt::Proxied(link)) => drop(self.handed_on(*link, None, out)),
+            (Side::Terminator, Attempt::Refused(row)) if row.upstream.is_some() => self.verdict(row, reread, now, out),
+            (Side::Broker, Attempt::Refused(row)) => self.refused(row, reread, now, out),
+            (Side::Broker, Attempt::Revised(row)) => self.revised(row, reread, out),
+            (_, Attempt::Accepted(key, ts)) => {
+                // What is held of this client is older: it is told first, and cleared.
+                let (verdicts, rows): (Vec<_>, Vec<_>) = std::mem::take(&mut self.held)
+                    .into_iter()
+                    .partition(|held| held.passage.is_some() && held.row.client_id == key.client_id && held.row.ts <= ts);
+                self.held = rows;
+                for held in verdicts {
+                    let own = held.row.key();
+                    self.give_up(held, out);
+                    out(Attempt::Accepted(own, ts), reread);
+                }
+                self.release(|held| held.row.client_id == key.client_id && held.row.ts <= ts, out);
+                out(Attempt::Accepted(key, ts), reread);
+            }
+            (_, Attempt::Proxied(_)) => {}
+            (_, attempt) => out(attempt, reread),
+        }
+    }
+
+    /// Time passed: what waited long enough is told as it is.
+    pub fn tick(&mut self, now: Millis, out: &mut Out<'_>) {
+        self.release(|held| now - held.since >= WAITS || now < held.since, out);
+    }
+
+    /// Whether time alone can still change something.
+    pub fn is_waiting(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Nothing will follow.
+    pub fn finish(&mut self, out: &mut Out<'_>) {
+        self.release(|_| true, out);
+    }
+
+    /// What to store, if it changed.
+    pub fn state(&mut self) -> Option<LinkerState> {
+        std::mem::take(&mut self.dirty).then(|| LinkerState { passages: self.passages.newest(STORED), held: self.held.clone() })
+    }
+
+    /// Goes on from what was stored.
+    pub fn restore(&mut self, state: LinkerState) {
+        self.passages = state.passages;
+        self.held = state.held;
+        for held in &mut self.held {
+            held.row.peer = held.peer;
+        }
+    }
+
+    /// A terminator handed a connection on: a broker's refusal may wait for it.
+    fn handed_on(&mut self, link: Link, row: Option<Box<Row>>, out: &mut Out<'_>) -> Option<u64> {
+        self.dirty = true;
+        self.passages.forget_before(link.ts);
+        let number = self.passages.push(Passage { link, row, used: false });
+        let waiting = self.held.iter().position(|held| held.passage.is_none() && self.proven(&held.row) == Some(number));
+        let Some(index) = waiting else { return Some(number) };
+        let held = self.held.remove(index);
+        self.tell(held.row, number, Proof::Port, held.reread, out);
+        None
+    }
+
+    /// A terminator's own refusal of a connection that it handed on: the broker's word on it may come.
+    fn verdict(&mut self, row: Box<Row>, reread: bool, now: Millis, out: &mut Out<'_>) {
+        let (upstream_ip, port) = row.upstream.unwrap_or_default();
+        let link = Link {
+            terminator: row.broker.clone(),
+            upstream_ip,
+            upstream_port: Some(port),
+            client_ip: row.ip_address,
+            client_port: row.peer.map(|peer| peer.port()),
+            subject: None,
+            tls_used: row.tls_used,
+            ts: row.ts,
+            evidence: row.evidence.clone(),
+        };
+        if let Some(number) = self.handed_on(link, Some(row.clone()), out) {
+            self.hold(Held { peer: row.peer, row, passage: Some(number), reread, since: now }, out);
+        }
+    }
+
+    /// A broker's refusal.
+    fn refused(&mut self, row: Box<Row>, reread: bool, now: Millis, out: &mut Out<'_>) {
+        if let Some(number) = self.proven(&row) {
+            return self.tell(row, number, Proof::Port, reread, out);
+        }
+        let nobodys = row.ip_address.is_none_or(|ip| self.is_terminators(ip));
+        if !nobodys {
+            return out(Attempt::Refused(row), reread);
+        }
+        let held = Held { peer: row.peer, row, passage: None, reread, since: now };
+        if self.complete { self.give_up(held, out) } else { self.hold(held, out) }
+    }
+
+    /// A broker's refusal is known better.
+    fn revised(&mut self, row: Box<Row>, reread: bool, out: &mut Out<'_>) {
+        if let Some(held) = self.held.iter_mut().find(|held| held.row.ts == row.ts && held.row.key() == row.key()) {
+            (held.peer, held.row) = (row.peer, row);
+            self.dirty = true;
+            return;
+        }
+        let row = match self.proven(&row) {
+            Some(number) => Box::new(self.join(*row, number, Proof::Port)),
+            None if row.ip_address.is_some_and(|ip| self.is_terminators(ip)) => Box::new(unjoined(*row)),
+            None => row,
+        };
+        out(Attempt::Revised(row), reread);
+    }
+
+    /// The connection that both logs prove a row to be about.
+    fn proven(&self, row: &Row) -> Option<u64> {
+        let peer = row.peer?;
+        self.passages.by_peer(peer, row.ts).filter(|_| self.is_terminators(peer.ip())).or_else(|| self.passages.by_client(peer, row.ts))
+    }
+
+    /// Whether this is a terminator's own address: one that is named, one that its log shows, or that of the machine itself.
+    fn is_terminators(&self, ip: IpAddr) -> bool {
+        ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST || self.proxies.contains(&ip) || self.passages.upstream.contains(&ip)
+    }
+
+    fn join(&mut self, row: Row, number: u64, proof: Proof) -> Row {
+        self.dirty = true;
+        let Some(passage) = self.passages.get_mut(number) else { return row };
+        passage.used = true;
+        joined(row, &passage.link, passage.row.as_deref(), proof)
+    }
+
+    fn tell(&mut self, row: Box<Row>, number: u64, proof: Proof, reread: bool, out: &mut Out<'_>) {
+        // The terminator's own verdict on it is no second attempt.
+        self.held.retain(|held| held.passage != Some(number));
+        let row = self.join(*row, number, proof);
+        out(Attempt::Refused(Box::new(row)), reread);
+    }
+
+    fn hold(&mut self, held: Held, out: &mut Out<'_>) {
+        self.dirty = true;
+        self.held.push(held);
+        if self.held.len() > MOST_HELD {
+            let first = self.held.remove(0);
+            self.give_up(first, out);
+        }
+    }
+
+    fn release(&mut self, due: impl Fn(&Held) -> bool, out: &mut Out<'_>) {
+        let mut left = Vec::new();
+        for held in std::mem::take(&mut self.held) {
+            if due(&held) {
+                self.dirty = true;
+                self.give_up(held, out);
+            } else {
+                left.push(held);
+            }
+        }
+        // What was given up may have been joined to a verdict that is still held.
+        left.retain(|held| held.passage.is_none_or(|number| self.passages.get_mut(number).is_none_or(|passage| !passage.used)));
+        self.held = left;
+    }
+
+    /// The other log says nothing of it.
+    fn give_up(&mut self, held: Held, out: &mut Out<'_>) {
+        match held.passage {
+            Some(number) => {
+                if self.passages.get_mut(number).is_none_or(|passage| !passage.used) {
+                    out(Attempt::Refused(held.row), held.reread);
+                }
+            }
+            None => {
+                let row = match self.passages.by_time(held.row.ts) {
+                    Some(number) => self.join(*held.row, number, Proof::Time),
+                    None => unjoined(*held.row),
+                };
+                out(Attempt::Refused(Box::new(row)), held.reread);
+            }
+        }
+    }
+}

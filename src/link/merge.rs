@@ -1,0 +1,88 @@
+//! Makes one row of what the broker and the terminator before it say of one attempt.
+
+use crate::model::{Field, Identity, Link, Reason, Row};
+
+/// Lines of evidence in a row.
+const MAX_EVIDENCE: usize = 8;
+
+/// How a broker's refusal was joined to a terminator's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Both logs show the same address and port.
+    Port,
+    /// Only one connection fits in time.
+    Time,
+}
+
+/// Adds what the terminator knows to the broker's row.
+pub(super) fn joined(mut row: Row, link: &Link, own: Option<&Row>, proof: Proof) -> Row {
+    // Which of several connections it was may have been a guess already: then the terminator's words are about that guess.
+    let guessed = row.inferred.contains(&Field::IpAddress) || proof == Proof::Time;
+    row.ip_address = link.client_ip;
+    row.tls_used = link.tls_used;
+    row.inferred.retain(|field| !matches!(field, Field::IpAddress | Field::TlsUsed));
+    let mut deduced = Vec::new();
+    if row.ip_address.is_some() {
+        deduced.push(Field::IpAddress);
+    }
+    if row.tls_used.is_some() {
+        deduced.push(Field::TlsUsed);
+    }
+    let named = row.identity == Identity::ClientId;
+    if let Some(own) = own {
+        if row.username.is_none() && own.username.is_some() {
+            row.username.clone_from(&own.username);
+            deduced.push(Field::Username);
+        }
+        if row.password_provided.is_none() && own.password_provided.is_some() {
+            row.password_provided = own.password_provided;
+            deduced.push(Field::PasswordProvided);
+        }
+        if tells_more(own, &row) {
+            (row.reason_code, row.alternatives) = (own.reason_code, own.alternatives.clone());
+            row.reason.clone_from(&own.reason);
+            deduced.push(Field::Reason);
+        }
+        row.inferred.extend(own.inferred.iter().filter(|field| !named || **field != Field::ClientId));
+    }
+    if !named {
+        (row.identity, row.client_id) =
+            match (own.filter(|own| own.identity == Identity::ClientId), &link.subject, &row.username, row.ip_address) {
+                (Some(own), ..) => (Identity::ClientId, own.client_id.clone()),
+                (None, Some(subject), ..) => (Identity::Certificate, subject.clone()),
+                (None, None, Some(username), _) => (Identity::Username, username.clone()),
+                (None, None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
+                (None, None, None, None) => (Identity::Address, "unknown".to_owned()),
+            };
+        row.inferred.retain(|field| *field != Field::ClientId || own.is_some_and(|own| own.inferred.contains(&Field::ClientId)));
+        deduced.push(Field::ClientId);
+    }
+    if guessed {
+        row.inferred.extend(deduced);
+    }
+    row.inferred.sort_unstable();
+    row.inferred.dedup();
+    let room = MAX_EVIDENCE.saturating_sub(row.evidence.len());
+    let more: Vec<String> = link.evidence.iter().filter(|line| !row.evidence.contains(line)).take(room).cloned().collect();
+    row.evidence.splice(0..0, more);
+    row
+}
+
+/// A row of which nothing is known but the terminator's own address, which is nobody's.
+pub(super) fn unjoined(mut row: Row) -> Row {
+    row.ip_address = None;
+    row.tls_used = None;
+    if row.identity == Identity::Address {
+        row.client_id = "unknown".to_owned();
+    }
+    row.inferred.retain(|field| {
+        !matches!(field, Field::IpAddress | Field::TlsUsed) && (*field != Field::ClientId || row.identity != Identity::Address)
+    });
+    row
+}
+
+/// Whether the terminator's verdict is nearer to one reason than the broker's.
+fn tells_more(own: &Row, broker: &Row) -> bool {
+    let rank = |row: &Row| (row.reason_code != Reason::Other, std::cmp::Reverse(row.alternatives.len()));
+    rank(own) > rank(broker)
+}
