@@ -268,6 +268,16 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
             "expected {server_port} in match, and tls = true or false or {transport}",
         );
     }
+    if (rule.alone || rule.begins || rule.stack) && rule.outcome != Outcome::Context {
+        reader.fault(
+            place.clone(),
+            "\"alone\", \"begins\" and \"stack\" are for outcome = \"context\"",
+            "expected them on a context rule only",
+        );
+    }
+    if rule.outcome == Outcome::Opened && !captures(rule, Fact::ClientIp) && !captures(rule, Fact::Connection) {
+        reader.fault(place.clone(), "an opened connection has nothing to be known by", "expected {client_ip} or {connection} in match");
+    }
     for way in &rule.ways {
         if rule.outcome != Outcome::Nothing && way.literal.len() < literal::GOOD {
             reader.warn(
