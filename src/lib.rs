@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod model;
 pub mod record;
 pub mod replay;
+pub mod scaffold;
 pub mod signals;
 pub mod source;
 pub mod store;

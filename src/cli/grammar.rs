@@ -1,14 +1,21 @@
-//! `turnaway grammar`: list, show, test.
+//! `turnaway grammar`: list, show, test, new.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
 use super::common::{Failure, library, print};
+use super::grammar_list::ListFormat;
 use crate::grammar::{Faults, Library, Origin, load, render};
 use crate::grammar_test::test;
+use crate::scaffold::scaffold;
+use crate::source::{DEFAULT_MAX_LINE, Finished};
+use crate::text::display;
+
+/// How much of a log a new grammar is made from.
+const NEW_HEAD: usize = 4 << 20;
 
 /// What `grammar` takes.
 #[derive(Debug, Args)]
@@ -22,8 +29,26 @@ pub struct GrammarArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Lists the grammars.
-    List,
+    /// Lists the grammars: products, versions, and which fields of a row each log can fill at which level.
+    List {
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
+    /// Begins a grammar from a log of a product that is not known yet.
+    #[command(after_help = "Example:
+  turnaway grammar new mybroker --log /var/log/mybroker.log
+  turnaway grammar test mybroker/mybroker.toml")]
+    New {
+        /// The grammar's name: small letters, digits and hyphens.
+        name: String,
+        /// A log in which clients were refused; `-` is standard input.
+        #[arg(long, value_name = "PATH")]
+        log: PathBuf,
+        /// Where to put it: a folder NAME with NAME.toml and a fixture is made there.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        dir: PathBuf,
+    },
     /// Prints a grammar's file.
     Show {
         /// The grammar.
@@ -44,7 +69,8 @@ enum What {
 /// A grammar is broken, or a sample fails.
 pub fn run(args: &GrammarArgs) -> Result<(), Failure> {
     match &args.what {
-        What::List => list(&library(args.grammars.as_deref())?),
+        What::List { format } => print(&super::grammar_list::render(&library(args.grammars.as_deref())?, *format)),
+        What::New { name, log, dir } => new(&library(args.grammars.as_deref())?, name, log, dir),
         What::Show { name } => show(&library(args.grammars.as_deref())?, name),
         What::Test { files } if files.is_empty() => {
             let library = library(args.grammars.as_deref()).map_err(|error| Failure::work(error.to_string()))?;
@@ -59,26 +85,36 @@ pub fn run(args: &GrammarArgs) -> Result<(), Failure> {
     }
 }
 
-fn list(library: &Library) -> Result<(), Failure> {
-    let mut text = String::new();
-    let width = library.all().map(|(grammar, _)| grammar.name.len()).max().unwrap_or_default().max(7);
-    let _ = writeln!(text, "{:width$}  {:28}  {:16}  RULES  SAMPLES  FROM", "GRAMMAR", "PRODUCT", "VERSIONS");
-    for (grammar, origin) in library.all() {
-        let from = match origin {
-            Origin::Embedded => "built in".to_owned(),
-            Origin::File(path) => path.display().to_string(),
-        };
-        let _ = writeln!(
-            text,
-            "{:width$}  {:28}  {:16}  {:5}  {:7}  {from}",
-            grammar.name,
-            grammar.title,
-            grammar.versions,
-            grammar.rules.len(),
-            grammar.samples.len()
-        );
+/// Writes a new grammar and the fixture that goes with it. What is there already stays.
+fn new(library: &Library, name: &str, log: &Path, dir: &Path) -> Result<(), Failure> {
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+        return Err(Failure::usage(format!("\"{}\" is no name for a grammar: use small letters, digits and hyphens", display(name))));
     }
-    print(&text)
+    let mut file = Finished::open(log, DEFAULT_MAX_LINE).map_err(|error| Failure::work(error.to_string()))?;
+    let mut head = Vec::new();
+    while head.len() < NEW_HEAD
+        && file.read(&mut |bytes| head.extend_from_slice(bytes)).map_err(|error| Failure::work(error.to_string()))?
+    {}
+    let made = scaffold(name, &head, library.texts());
+    let folder = dir.join(name);
+    std::fs::create_dir(&folder)
+        .map_err(|error| Failure::work(format!("cannot make {}: {error}; choose another --dir", folder.display())))?;
+    let cases = format!("grammar = \"{name}\"\ntimezone = \"UTC\"\ntls_ports = []\n");
+    let version = folder.join("fixture").join("version");
+    let write = |path: PathBuf, text: &str| {
+        std::fs::write(&path, text).map_err(|error| Failure::work(format!("cannot write {}: {error}", path.display())))
+    };
+    std::fs::create_dir_all(&version).map_err(|error| Failure::work(format!("cannot make {}: {error}", version.display())))?;
+    let grammar = folder.join(format!("{name}.toml"));
+    write(grammar.clone(), &made.grammar)?;
+    write(folder.join("fixture").join("cases.toml"), &cases)?;
+    write(version.join("first.log"), &made.lines)?;
+    let (file, log) = (grammar.display(), log.display());
+    print(&format!(
+        "{file}: {} rules from {log}\nNow say what each of its lines means, and run:\n  turnaway grammar test {file}\n  turnaway explain --grammars {} --grammar {name} {log}\n",
+        made.grammar.matches("[[rule]]").count(),
+        folder.display()
+    ))
 }
 
 fn show(library: &Library, name: &str) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ pub mod delete;
 mod error;
 pub mod explain;
 pub mod grammar;
+mod grammar_list;
 pub mod list;
 mod probe;
 pub mod replay;
