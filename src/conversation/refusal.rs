@@ -12,6 +12,9 @@ use crate::model::{Field, Identity, Link, Millis, Reason, Row};
 /// The bounds of a row's texts.
 const MAX_REASON: usize = 1_024;
 const MAX_EVIDENCE: usize = 8;
+/// Why a certificate was refused, so that nothing in it is proven.
+const UNVERIFIED: [Reason; 4] =
+    [Reason::X509AuthenticationFailure, Reason::PeerIdentityNotVerified, Reason::NoCertificatesInChain, Reason::CannotParseSslCredentials];
 /// Titles of other reasons in the text; all of them stand in `alternatives`.
 const MAX_TITLES: usize = 2;
 
@@ -169,13 +172,21 @@ impl Context {
     /// The row.
     pub fn into_row(mut self, settings: &Settings, mut inferred: Vec<Field>) -> Row {
         let facts = &self.facts;
-        let (identity, client_id) = match (&facts.client_id, &facts.subject, &facts.username, facts.client_ip) {
+        // A certificate that was refused names nobody: whoever made it wrote any name into it. The address is the better name.
+        let refused_certificate = self.why.reasons.first().is_some_and(|reason| UNVERIFIED.contains(reason));
+        let subject = facts.subject.as_ref().filter(|_| !refused_certificate || facts.client_ip.is_none());
+        let (identity, client_id) = match (&facts.client_id, subject, &facts.username, facts.client_ip) {
             (Some(id), ..) => (Identity::ClientId, id.clone()),
             (None, Some(subject), ..) => (Identity::Certificate, subject.clone()),
             (None, None, Some(username), _) => (Identity::Username, username.clone()),
             (None, None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
             (None, None, None, None) => (Identity::Address, "unknown".to_owned()),
         };
+        match &facts.subject {
+            Some(_) if identity == Identity::Certificate && refused_certificate => inferred.push(Field::ClientId),
+            Some(subject) if identity != Identity::Certificate => self.why.words.push(format!("certificate {subject}")),
+            _ => {}
+        }
         if identity == Identity::ClientId && self.made_up {
             inferred.push(Field::ClientId);
         }

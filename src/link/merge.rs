@@ -1,9 +1,11 @@
 //! Makes one row of what the broker and the terminator before it say of one attempt.
 
 use crate::model::{Field, Identity, Link, Reason, Row};
+use crate::text::escaped;
 
-/// Lines of evidence in a row.
+/// The bounds of a row's texts.
 const MAX_EVIDENCE: usize = 8;
+const MAX_REASON: usize = 1_024;
 
 /// How a broker's refusal was joined to a terminator's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,16 +48,18 @@ pub(super) fn joined(mut row: Row, link: &Link, own: Option<&Row>, proof: Proof)
         row.inferred.extend(own.inferred.iter().filter(|field| !named || **field != Field::ClientId));
     }
     if !named {
-        (row.identity, row.client_id) =
-            match (own.filter(|own| own.identity == Identity::ClientId), &link.subject, &row.username, row.ip_address) {
-                (Some(own), ..) => (Identity::ClientId, own.client_id.clone()),
-                (None, Some(subject), ..) => (Identity::Certificate, subject.clone()),
-                (None, None, Some(username), _) => (Identity::Username, username.clone()),
-                (None, None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
-                (None, None, None, None) => (Identity::Address, "unknown".to_owned()),
-            };
+        // The certificate was accepted and the login refused: many devices may share one, so it stands in the reason only.
+        (row.identity, row.client_id) = match (own.filter(|own| own.identity == Identity::ClientId), &row.username, row.ip_address) {
+            (Some(own), ..) => (Identity::ClientId, own.client_id.clone()),
+            (None, Some(username), _) => (Identity::Username, username.clone()),
+            (None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
+            (None, None, None) => (Identity::Address, "unknown".to_owned()),
+        };
         row.inferred.retain(|field| *field != Field::ClientId || own.is_some_and(|own| own.inferred.contains(&Field::ClientId)));
         deduced.push(Field::ClientId);
+    }
+    if let Some(subject) = &link.subject {
+        row.reason = escaped(format!("{}; certificate {subject}", row.reason).as_bytes(), MAX_REASON);
     }
     if guessed {
         row.inferred.extend(deduced);
