@@ -115,11 +115,11 @@ impl Stream {
         match (&mut self.gathered, header) {
             (Some(gathered), None) if framing.continues == crate::grammar::Continues::Unstamped && !structured => {
                 gathered.push(framing, line.text, line.read_at);
-                set(trace, |trace| trace.fate = Fate::Part);
+                set(trace, |trace| trace.fate = Fate::GoesOn);
             }
             (Some(gathered), Some(header)) if gathered.goes_on(framing, &line.text[..header]) => {
                 gathered.push(framing, &line.text[header..], line.read_at);
-                set(trace, |trace| trace.fate = Fate::Part);
+                set(trace, |trace| trace.fate = Fate::GoesOn);
             }
             (_, Some(header)) => {
                 self.end_record(around, trace);
