@@ -113,3 +113,91 @@ fn shown(row: &Value) -> String {
     }
     row.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A product that escapes nothing and ends its records with the address, which the client cannot write.
+    const TEARABLE: &str = r#"
+format = 1
+name   = "example"
+title  = "Example broker"
+detect = ["example {_:word} starting"]
+header = ["{time:epoch}: {message}"]
+keys   = ["address"]
+
+[record]
+continues = "unstamped"
+
+[endings]
+own = [" | {client_ip}:{client_port}"]
+
+[[rule]]
+name    = "refused"
+match   = "Client {client_id} refused"
+ending  = "own"
+outcome = "refused"
+reason  = ["other"]
+words   = "refused"
+
+[[rule]]
+name    = "torn"
+match   = "Client {_}"
+outcome = "torn"
+torn_begins = true
+
+[[rule]]
+name    = "starting"
+match   = "example {_:word} starting | {_:ip}:{_:port}"
+outcome = "restart"
+
+[[rule]]
+name    = "other"
+match   = "{_} | {_:ip}:{_:port}"
+outcome = "nothing"
+torn_ends = true
+
+[[sample]]
+why = "a record is one with what its client ID makes of it, and what stands between is doubted"
+log = """
+1795446252: Client x
+1795446252: Client victim-9 refused | 198.51.100.9:4000
+1795446252: y refused | 192.0.2.66:4242
+1795446253: Client pump-4 refused | 192.0.2.7:4001
+"""
+rows = [
+  { clientId = "x\n1795446252: Client victim-9 refused | 198.51.100.9:4000\n1795446252: y", ipAddress = "192.0.2.66", inferred = ["clientId", "ipAddress"] },
+  { clientId = "victim-9", ipAddress = "198.51.100.9", inferred = ["clientId", "ipAddress"] },
+  { clientId = "pump-4", ipAddress = "192.0.2.7", inferred = ["clientId", "ipAddress"] },
+]
+
+[[sample]]
+why = "whose end does not come: a later stamp and a start of the broker end no doubt, because a stranger writes them as well"
+log = """
+1795446252: Client x
+1795446252: example 1 starting | 192.0.2.66:4242
+1795449999: Client victim-9 refused | 198.51.100.9:4000
+"""
+rows = [{ clientId = "victim-9", ipAddress = "198.51.100.9", ts = 1795449999000, inferred = ["clientId", "ipAddress"] }]
+
+[[sample]]
+why = "what was certain before stays so"
+log = """
+1795446251: Client pump-4 refused | 192.0.2.7:4001
+1795446252: Client x
+1795446252: y refused | 192.0.2.66:4242
+"""
+rows = [
+  { clientId = "pump-4", ipAddress = "192.0.2.7", inferred = [] },
+  { clientId = "x\n1795446252: y", ipAddress = "192.0.2.66", inferred = ["clientId", "ipAddress"] },
+]
+"#;
+
+    #[test]
+    fn a_torn_record_is_mended_and_nothing_of_it_is_certain() {
+        let grammar = crate::grammar::load("example.toml", TEARABLE, &Arc::default()).map(|(grammar, _)| Arc::new(grammar));
+        let grammar = grammar.unwrap_or_else(|faults| panic!("{faults:?}"));
+        assert_eq!(test(&grammar), []);
+    }
+}

@@ -18,9 +18,9 @@ const BREATH: Millis = 500;
 const LANE_BREATH: Millis = 2_000;
 /// More writers than this are not told apart.
 const MAX_LANES: usize = 256;
-/// After a record that was torn by a stranger's line feed, this many records and this time may be his.
-const TORN_RECORDS: u32 = 64;
-const TORN_FOR: Millis = 2_000;
+/// After a record that was torn by a stranger's line feed, this many bytes may be his: no client ID and no username is longer than
+/// 65,535 bytes. Neither the number of records nor their stamps bound it, because he writes those, too.
+pub const TORN_BYTES: usize = 132 << 10;
 /// More guessed refusals are not kept in mind.
 const MAX_GUESSED: usize = 64;
 
@@ -96,9 +96,9 @@ pub struct Joiner {
     /// Which listeners use TLS, where the log says so.
     #[serde(default)]
     listeners: BTreeMap<u16, bool>,
-    /// How many more records, until when, may be a stranger's.
+    /// How many more bytes may be a stranger's.
     #[serde(default)]
-    torn: Option<(u32, Millis)>,
+    strangers: usize,
     /// The client that the last record accepted.
     accepted: Option<Context>,
     /// Refusals whose connection was guessed, of which more may become known.
@@ -150,6 +150,7 @@ impl Joiner {
         let (why, handshake) = Why::of(grammar, said.rule, words.as_deref(), &mut facts);
         self.open.set_behind(settings.behind);
         self.age(settings, said.ts, out);
+        let strangers = self.strangers > 0;
         let record = Context {
             made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
             facts,
@@ -159,18 +160,20 @@ impl Joiner {
             ts_inferred: said.ts_inferred,
             alone: said.rule.alone || handshake && said.rule.outcome == Outcome::Context,
             stack: said.rule.stack,
-            forgeable: is_forgeable(said.rule, &said.heard) || self.torn.is_some(),
+            forgeable: is_forgeable(said.rule, &said.heard) || strangers,
             unclear: said.heard.captures.ambiguous,
             read_at: said.read_at,
         };
         let accepted = if said.rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
         let key = record.facts.key(&grammar.keys);
+        if said.rule.tears {
+            self.torn();
+        }
         match said.rule.outcome {
             Outcome::Nothing => Effect::Nothing,
-            Outcome::Torn => {
-                self.torn = Some((TORN_RECORDS, said.ts + TORN_FOR));
-                Effect::Torn
-            }
+            Outcome::Torn => Effect::Torn,
+            // A stranger does not start the broker, nor does he open its listeners.
+            Outcome::Restart | Outcome::Listener | Outcome::Unlisted if strangers => Effect::Nothing,
             Outcome::Listener => {
                 if let (Some(port), Some(tls)) = (record.facts.server_port, record.facts.tls.or(record.facts.listener_tls)) {
                     self.listeners.insert(port, tls);
@@ -227,9 +230,6 @@ impl Joiner {
 
     /// The log went on to this time: what waited long enough is finished.
     fn age(&mut self, settings: &Settings, ts: Millis, out: &mut Vec<Attempt>) {
-        if let Some((left, until)) = self.torn {
-            self.torn = (left > 1 && ts <= until).then(|| (left - 1, until));
-        }
         for conversation in self.keyed.due(ts) {
             self.tell(settings, conversation, out);
         }
@@ -238,6 +238,16 @@ impl Joiner {
             let stale: Vec<String> = self.lanes.iter().filter_map(stale).collect();
             stale.iter().for_each(|lane| self.flush_lane(lane, settings, out));
         }
+    }
+
+    /// The log went on by this many bytes.
+    pub fn passed(&mut self, bytes: usize) {
+        self.strangers = self.strangers.saturating_sub(bytes);
+    }
+
+    /// What comes now may be a stranger's words.
+    pub fn torn(&mut self) {
+        self.strangers = TORN_BYTES;
     }
 
     /// Time passed: what waits for a record that did not come is finished.
@@ -362,6 +372,7 @@ impl Joiner {
             }
             conversation.last = record.ts;
             conversation.context.alone |= record.alone;
+            conversation.inferred.extend(&rule.doubt);
             add(&mut conversation.context, record);
         }
         self.put(settings, key, conversation, out);
@@ -436,6 +447,10 @@ impl Joiner {
     /// A refusal that was told is known better. Nothing is counted, and its name does not change: what named it is certain.
     fn say_more(&self, settings: &Settings, conversation: &mut Conversation, record: Context, out: &mut Vec<Attempt>) {
         let Some(told) = &conversation.told else { return };
+        if record.forgeable && !conversation.context.forgeable {
+            // What may be a stranger's words changes nothing of what is certain.
+            return;
+        }
         let (ts, ts_inferred) = (told.ts, conversation.context.ts_inferred);
         conversation.last = record.ts;
         add(&mut conversation.context, record);
@@ -497,7 +512,7 @@ impl Joiner {
         }
         let client_id = record.facts.client_id.clone();
         let ts = record.ts;
-        let doubtful = heard.captures.ambiguous || self.torn.is_some();
+        let doubtful = heard.captures.ambiguous || record.forgeable;
         self.accepted = Some(record);
         match client_id {
             Some(_) if doubtful => Effect::AcceptedUnclear,

@@ -12,6 +12,6 @@ mod refusal;
 mod sessions;
 
 pub use facts::Facts;
-pub use joiner::{Effect, Joiner, Said};
+pub use joiner::{Effect, Joiner, Said, TORN_BYTES};
 pub use open::{Found, Open, Opened};
 pub use refusal::{Context, Settings};

@@ -141,6 +141,7 @@ impl Engine {
     /// Takes in one line, and says what became of it.
     pub fn line(&mut self, line: &[u8], read_at: Millis, out: &mut Vec<Attempt>, mut trace: Option<&mut Trace>) {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let whole = line;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.stats.lines += 1;
         let reference = self.reference.unwrap_or(read_at);
@@ -149,7 +150,7 @@ impl Engine {
         let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
         let mut crew = Crew { streams, turn, declared: &options.time_format };
         match unwrapper.line(line, reference) {
-            Piece::Whole(unwrapped) => crew.line(unwrapped, line, read_at, &mut around, &mut trace),
+            Piece::Whole(unwrapped) => crew.line(unwrapped, line, whole.len() > line.len(), read_at, &mut around, &mut trace),
             Piece::Held => set(&mut trace, Fate::Part),
             Piece::Foreign | Piece::Unreadable => set(&mut trace, Fate::NotTheBrokers),
         }
@@ -188,7 +189,7 @@ impl Engine {
         let mut crew = Crew { streams, turn, declared: &options.time_format };
         while let Some(piece) = unwrapper.flush(read_at) {
             if let Piece::Whole(unwrapped) = piece {
-                crew.line(unwrapped, unwrapped.text, read_at, &mut around, &mut None);
+                crew.line(unwrapped, unwrapped.text, false, read_at, &mut around, &mut None);
             }
         }
         self.each(out, |stream, around| stream.finish(around, trace));
@@ -243,6 +244,7 @@ impl Crew<'_> {
         &mut self,
         unwrapped: Unwrapped<'_>,
         raw: &[u8],
+        returns: bool,
         read_at: Millis,
         around: &mut Surroundings<'_>,
         trace: &mut Option<&mut Trace>,
@@ -252,7 +254,7 @@ impl Crew<'_> {
             trace.stream = unwrapped.stream.to_string();
         }
         // What rsyslog escaped stays escaped: a client can type its escapes, so undoing them is a guess.
-        let line = Line { text: unwrapped.raw.unwrap_or(unwrapped.text), raw, stamp: unwrapped.stamp, read_at };
+        let line = Line { text: unwrapped.raw.unwrap_or(unwrapped.text), raw, returns, stamp: unwrapped.stamp, read_at };
         if let Some(stream) = self.of(&unwrapped.stream) {
             stream.line(line, around, trace);
         }

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::log_engine::Stats;
 use super::trace::{Fate, Trace};
-use crate::conversation::{Effect, Joiner, Said, Settings};
+use crate::conversation::{Effect, Joiner, Said, Settings, TORN_BYTES};
 use crate::grammar::{Captures, Fact, Framing, Grammar, Heard, How, Kind, Message, Outcome, Rule, StructureFormat};
 use crate::model::{Attempt, Millis};
 use crate::record::time::{Stamp, TimeContext, TimeFormat};
 use crate::record::{
-    Echo, Gathered, Grown, HeaderReader, HeaderState, MARK, Parts, Unfinished, Values, begins, colours_off, echoes, scrubbed,
+    Echo, Gathered, Grown, HeaderReader, HeaderState, MARK, Parts, Torn, Unfinished, Values, begins, colours_off, echoes, scrubbed,
 };
 use crate::text::escaped;
 
@@ -41,6 +41,8 @@ pub(super) struct Line<'a> {
     pub(super) text: &'a [u8],
     /// The line as it stands in the log.
     pub(super) raw: &'a [u8],
+    /// A carriage return stood at its end.
+    pub(super) returns: bool,
     /// What the wrapper says of the time.
     pub(super) stamp: Option<Stamp>,
     pub(super) read_at: Millis,
@@ -51,6 +53,7 @@ pub(super) struct Stream {
     headers: HeaderReader,
     unfinished: Option<Unfinished>,
     gathered: Option<Gathered>,
+    torn: Option<Torn>,
     echo: Option<Echo>,
     pub(super) joiner: Joiner,
     /// The last record's time: what yearless stamps are read against.
@@ -64,6 +67,8 @@ pub(super) struct StreamState {
     unfinished: Option<Unfinished>,
     #[serde(default)]
     gathered: Option<Gathered>,
+    #[serde(default)]
+    torn: Option<Torn>,
     echo: Option<Echo>,
     joiner: Joiner,
     last_ts: Option<Millis>,
@@ -79,6 +84,7 @@ impl Stream {
             headers: self.headers.state(),
             unfinished: self.unfinished.clone(),
             gathered: self.gathered.clone(),
+            torn: self.torn.clone(),
             echo: self.echo.clone(),
             joiner: self.joiner.clone(),
             last_ts: self.last_ts,
@@ -88,8 +94,8 @@ impl Stream {
     pub(super) fn restore(declared: Option<TimeFormat>, state: StreamState) -> Stream {
         let mut stream = Stream::new(declared);
         stream.headers.restore(&state.headers);
-        let StreamState { unfinished, gathered, echo, joiner, last_ts, .. } = state;
-        Stream { unfinished, gathered, echo, joiner, last_ts, ..stream }
+        let StreamState { unfinished, gathered, torn, echo, joiner, last_ts, .. } = state;
+        Stream { unfinished, gathered, torn, echo, joiner, last_ts, ..stream }
     }
 
     pub(super) fn line(&mut self, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
@@ -112,18 +118,19 @@ impl Stream {
         let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(line.read_at) };
         let header = if structured { None } else { self.headers.split(grammar, line.text, &context, |_| true) };
         let header = header.map(|parts| line.text.len() - parts.message.len());
+        let content: std::borrow::Cow<'_, [u8]> = if line.returns { [line.text, b"\r"].concat().into() } else { line.text.into() };
         match (&mut self.gathered, header) {
             (Some(gathered), None) if framing.continues == crate::grammar::Continues::Unstamped && !structured => {
-                gathered.push(framing, line.text, line.read_at);
-                set(trace, |trace| trace.fate = Fate::GoesOn);
+                gathered.push(framing, &content, line.read_at);
+                set(trace, |trace| trace.fate = Fate::Part);
             }
             (Some(gathered), Some(header)) if gathered.goes_on(framing, &line.text[..header]) => {
-                gathered.push(framing, &line.text[header..], line.read_at);
-                set(trace, |trace| trace.fate = Fate::GoesOn);
+                gathered.push(framing, &content[header..], line.read_at);
+                set(trace, |trace| trace.fate = Fate::Part);
             }
             (_, Some(header)) => {
                 self.end_record(around, trace);
-                self.gathered = Some(Gathered::begin(line.text, header, line.raw, line.stamp, line.read_at));
+                self.gathered = Some(Gathered::begin(&content, header, line.raw, line.stamp, line.read_at));
                 set(trace, |trace| trace.fate = Fate::Part);
             }
             (_, None) => {
@@ -137,28 +144,88 @@ impl Stream {
     fn end_record(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let Some(gathered) = self.gathered.take() else { return };
         let mut earlier = trace.is_some().then(Trace::default);
-        let text = gathered.text();
-        let raw = if gathered.lines.len() == 1 { &gathered.raw } else { &text };
-        let line = Line { text: &text, raw, stamp: gathered.stamp, read_at: gathered.read_at };
-        let whole = gathered.lines.len() == 1 || self.is_known(&line, around) || gathered_unstamped(around.grammar);
-        if whole {
-            self.record(line, false, around, &mut earlier.as_mut());
+        if around.grammar.rules.iter().any(|rule| rule.torn_begins) {
+            self.mend(gathered, around, &mut earlier.as_mut());
         } else {
-            // Records of their own that happen to have the same header.
-            for text in gathered.apart() {
-                self.record(Line { text: &text, raw: &text, ..line }, false, around, &mut earlier.as_mut());
-            }
+            self.gathered_record(&gathered, around, &mut earlier.as_mut());
         }
         if let (Some(trace), Some(earlier)) = (trace, earlier) {
             trace.earlier = Some(Box::new(earlier));
         }
     }
 
-    /// Whether a rule takes this record.
-    fn is_known(&mut self, line: &Line<'_>, around: &Surroundings<'_>) -> bool {
+    /// A record of one or more lines.
+    fn gathered_record(&mut self, gathered: &Gathered, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let text = gathered.text();
+        let raw = if gathered.lines.len() == 1 { &gathered.raw } else { &text };
+        let line = Line { text: &text, raw, returns: false, stamp: gathered.stamp, read_at: gathered.read_at };
+        let whole = gathered.lines.len() == 1 || self.rule_of(&line, around).is_some() || gathered_unstamped(around.grammar);
+        if whole {
+            self.record(line, false, around, trace);
+        } else {
+            // Records of their own that happen to have the same header.
+            for text in gathered.apart() {
+                self.record(Line { text: &text, raw: &text, ..line }, false, around, trace);
+            }
+        }
+    }
+
+    /// A record that lacks its end waits for it, and is one record with all that stands between. What stands there is most likely his,
+    /// too; it is taken for itself all the same, because nobody's records may be hidden by it.
+    fn mend(&mut self, gathered: Gathered, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let text = gathered.text();
+        let line = Line { text: &text, raw: &text, returns: false, stamp: gathered.stamp, read_at: gathered.read_at };
+        let rule = self.rule_of(&line, around);
+        let Some(mut torn) = self.torn.take() else {
+            if rule.is_some_and(|rule| rule.torn_begins) {
+                set(trace, |trace| trace.fate = Fate::Part);
+                self.torn = Some(Torn::begin(gathered));
+            } else {
+                self.gathered_record(&gathered, around, trace);
+            }
+            return;
+        };
+        let lacks = |rule: &Rule| rule.torn_begins || rule.torn_ends || rule.outcome == Outcome::Torn;
+        let may_end = rule.is_none_or(lacks);
+        let stamp = torn.beginning.stamp;
+        torn.push(gathered);
+        if may_end {
+            let text = torn.text();
+            let line = Line { text: &text, raw: &text, stamp, ..line };
+            if self.rule_of(&line, around).is_some_and(|rule| !lacks(rule)) {
+                self.joiner.torn();
+                self.record(line, false, around, trace);
+                // Perhaps his end is another's, and these are the broker's after all.
+                let (_, between) = torn.rest.split_last().unwrap_or((&torn.beginning, &[]));
+                for record in between {
+                    self.gathered_record(record, around, &mut None);
+                }
+                return;
+            }
+        }
+        let too_long = torn.bytes() > TORN_BYTES;
+        self.torn = Some(torn);
+        if too_long {
+            self.give_up_torn(around, trace);
+        } else {
+            set(trace, |trace| trace.fate = Fate::Part);
+        }
+    }
+
+    /// The end of a torn record did not come: all stand for themselves.
+    fn give_up_torn(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let Some(torn) = self.torn.take() else { return };
+        self.gathered_record(&torn.beginning, around, trace);
+        for record in &torn.rest {
+            self.gathered_record(record, around, trace);
+        }
+    }
+
+    /// The rule that takes this record.
+    fn rule_of<'g>(&mut self, line: &Line<'_>, around: &Surroundings<'g>) -> Option<&'g Rule> {
         let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
-        let parts = self.headers.split(around.grammar, line.text, &context, |_| true);
-        parts.is_some_and(|parts| around.grammar.find(Message::plain(parts.message), |_, _| true).is_some())
+        let parts = self.headers.split(around.grammar, line.text, &context, |_| true)?;
+        around.grammar.find(Message::plain(parts.message), |_, _| true).map(|(rule, _)| rule)
     }
 
     fn unframed(&mut self, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
@@ -192,6 +259,9 @@ impl Stream {
         if self.gathered.as_ref().is_some_and(|gathered| now - gathered.read_at >= GATHERED_WAITS) {
             self.end_record(around, &mut None);
         }
+        if self.torn.as_ref().is_some_and(|torn| now - torn.read_at() >= GATHERED_WAITS) {
+            self.give_up_torn(around, &mut None);
+        }
         self.joiner.tick(around.settings, now, around.out);
     }
 
@@ -201,12 +271,13 @@ impl Stream {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        self.unfinished.is_some() || self.gathered.is_some() || self.joiner.is_waiting()
+        self.unfinished.is_some() || self.gathered.is_some() || self.torn.is_some() || self.joiner.is_waiting()
     }
 
     pub(super) fn finish(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         self.give_up(around);
         self.end_record(around, trace);
+        self.give_up_torn(around, &mut None);
         self.joiner.flush(around.settings, around.out);
     }
 
@@ -215,7 +286,7 @@ impl Stream {
         while let Some(unfinished) = self.unfinished.take() {
             let read_at = unfinished.read_at;
             for (index, text) in unfinished.lines.iter().enumerate() {
-                let line = Line { text, raw: text, stamp: None, read_at };
+                let line = Line { text, raw: text, returns: false, stamp: None, read_at };
                 if index == 0 { self.record(line, false, around, &mut None) } else { self.unframed(line, around, &mut None) }
             }
         }
@@ -223,6 +294,7 @@ impl Stream {
 
     fn record(&mut self, line: Line<'_>, may_begin: bool, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let grammar = around.grammar;
+        self.joiner.passed(line.text.len());
         let reference = self.last_ts.or(*around.near).unwrap_or(line.read_at);
         let context = TimeContext { zone: around.zone, reference };
         if let Some((values, stamp, message, header)) = structured(grammar, line.text, &context) {

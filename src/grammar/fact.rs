@@ -71,6 +71,8 @@ impl Fact {
 pub enum Kind {
     /// Any bytes, also none; delimited by what stands around it.
     Text,
+    /// The same without a line feed.
+    Line,
     /// One or more bytes without white space.
     Word,
     /// An IPv4 or IPv6 address.
@@ -101,6 +103,7 @@ impl Kind {
     /// All kinds, in the order of the reference.
     pub const ALL: &'static [Kind] = &[
         Kind::Text,
+        Kind::Line,
         Kind::Word,
         Kind::Ip,
         Kind::Peer,
@@ -119,6 +122,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Text => "text",
+            Kind::Line => "line",
             Kind::Word => "word",
             Kind::Ip => "ip",
             Kind::Peer => "peer",
@@ -141,6 +145,6 @@ impl Kind {
 
     /// Whether a client could put anything it likes into such a capture.
     pub fn is_free(self) -> bool {
-        matches!(self, Kind::Text | Kind::Latin1)
+        matches!(self, Kind::Text | Kind::Line | Kind::Latin1)
     }
 }

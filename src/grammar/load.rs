@@ -1,5 +1,6 @@
 //! Makes a [`Grammar`] of a file's text, or says all that is wrong with it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::Faults;
 use super::fact::Fact;
 use super::literal;
-use super::load_record::{colours, framing, keys, secret, structure, tells};
+use super::load_record::{colours, endings, framing, keys, secret, structure, tells, with_ending};
 use super::matcher::Matcher;
 use super::pattern::{Element, Pattern, PatternError, near};
 use super::reader::{Reader, Table, Text};
@@ -84,12 +85,13 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let own_texts = Texts { entries: top.tables(reader, "text").into_iter().map(|(table, span)| text(reader, table, span)).collect() };
     let multiline = top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span)).collect();
     let echoes = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
+    let endings = endings(reader, &mut top);
     let mut rules: Vec<Rule> = Vec::new();
     let mut places: Vec<(String, Range<usize>)> = Vec::new();
     let tables = top.tables(reader, "rule");
     let has_rules = !tables.is_empty();
     for (table, span) in tables {
-        if let Some((rule, place)) = rule(reader, table, span) {
+        if let Some((rule, place)) = rule(reader, table, span, &endings) {
             if places.iter().any(|(name, _)| *name == rule.name) {
                 reader.fault(place.clone(), format!("another rule is called \"{}\"", rule.name), "every rule has a name of its own");
             }
@@ -194,12 +196,21 @@ fn echo<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
     Some(EchoForm { after: patterns.iter().map(Matcher::new).collect(), literals, between: between?.value.into_bytes() })
 }
 
-fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<(Rule, Range<usize>)> {
+fn rule<'s>(
+    reader: &mut Reader<'s>,
+    table: &DeTable<'s>,
+    span: Range<usize>,
+    endings: &BTreeMap<String, Vec<Text>>,
+) -> Option<(Rule, Range<usize>)> {
     let mut table = reader.table(table, span.clone(), "a rule");
     let name = table.needed(reader, "name");
     let outcome = table.needed(reader, "outcome").and_then(|text| one_outcome(reader, &text));
     let mut ways = Vec::new();
     let patterns = table.texts(reader, "match");
+    let patterns = match table.text(reader, "ending") {
+        Some(ending) => with_ending(reader, &patterns, &ending, endings),
+        None => patterns,
+    };
     for text in &patterns {
         ways.extend(pattern(reader, text).map(|pattern| pattern_way(&pattern, text)));
     }
@@ -235,6 +246,9 @@ fn rule<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
         after_accepted: table.flag(reader, "after_accepted").unwrap_or(false),
         needs_context: table.flag(reader, "needs_context").unwrap_or(false),
         repeats: table.flag(reader, "repeats").unwrap_or(false),
+        torn_begins: table.flag(reader, "torn_begins").unwrap_or(false),
+        torn_ends: table.flag(reader, "torn_ends").unwrap_or(false),
+        tears: table.flag(reader, "tears").unwrap_or(outcome == Some(Outcome::Torn)),
         elimination: table.flag(reader, "elimination").unwrap_or(false),
         listed_only: table.flag(reader, "listed_only").unwrap_or(false),
         doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),

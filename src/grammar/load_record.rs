@@ -1,5 +1,6 @@
 //! Loads the parts of a grammar that say how records are told apart, named and shown.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
@@ -31,6 +32,27 @@ pub(super) fn colours<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> C
     top.text(reader, "colours").and_then(|text| named(reader, &text, "place of colours", &known)).unwrap_or_default()
 }
 
+/// `[endings]`: what a product puts behind its messages, for rules to name.
+pub(super) fn endings<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> BTreeMap<String, Vec<Text>> {
+    let Some(value) = top.take("endings") else { return BTreeMap::new() };
+    let DeValue::Table(table) = value.get_ref() else {
+        reader.fault(value.span(), "\"endings\" is no table", "expected [endings] with patterns for each name");
+        return BTreeMap::new();
+    };
+    table.iter().map(|(key, value)| (key.get_ref().to_string(), reader.texts(value))).collect()
+}
+
+/// Each pattern with each of the endings of this name.
+pub(super) fn with_ending(reader: &mut Reader<'_>, patterns: &[Text], ending: &Text, endings: &BTreeMap<String, Vec<Text>>) -> Vec<Text> {
+    let Some(known) = endings.get(&ending.value) else {
+        let help = near(&ending.value, endings.keys().map(String::as_str), "the endings are");
+        reader.fault(ending.span.clone(), format!("no ending is called \"{}\"", ending.value), help);
+        return patterns.to_vec();
+    };
+    let with = |text: &Text, end: &Text| Text { value: format!("{}{}", text.value, end.value), span: text.span.clone() };
+    patterns.iter().flat_map(|text| known.iter().map(move |end| with(text, end))).collect()
+}
+
 /// `[record]`
 pub(super) fn framing<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> Option<Framing> {
     let value = top.take("record")?;
@@ -42,7 +64,7 @@ pub(super) fn framing<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> O
     let known = [("unstamped", Continues::Unstamped), ("same-header", Continues::SameHeader)];
     let continues = table.needed(reader, "continues").and_then(|text| named(reader, &text, "way of going on", &known));
     let ends = table.text(reader, "ends").map(|text| text.value.into_bytes());
-    let max_lines = table.number(reader, "max_lines", 2..=1024).unwrap_or(256);
+    let max_lines = table.number(reader, "max_lines", 2..=(1 << 20)).unwrap_or(256);
     let max_bytes = table.number(reader, "max_bytes", 1024..=(1 << 20)).unwrap_or(256 << 10);
     table.finish(reader);
     Some(Framing { continues: continues?, ends, max_lines, max_bytes })

@@ -226,9 +226,10 @@ pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
     let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
     match kind {
         Kind::Text | Kind::Latin1 | Kind::Quoted | Kind::Erlang => input.len(),
+        Kind::Line => memchr::memchr(b'\n', input).unwrap_or(input.len()),
         Kind::Peer => input.iter().position(|byte| *byte == b' ').unwrap_or(input.len()),
         Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
-        Kind::Ip => run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%')).min(64),
+        Kind::Ip => run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%' | b'[' | b']')).min(66),
         Kind::Port => run(|byte| byte.is_ascii_digit()).min(5),
         Kind::Int => run(|byte| byte.is_ascii_digit() || byte == b'-').min(20),
         Kind::Hex => run(|byte| byte.is_ascii_hexdigit()).min(16),
@@ -243,9 +244,11 @@ pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
     let whole = |fits: bool| fits.then_some((0, bytes.len()));
     match kind {
         Kind::Text | Kind::Latin1 => Some((0, bytes.len())),
+        Kind::Line => whole(!bytes.contains(&b'\n')),
         Kind::Word => whole(!bytes.is_empty()),
-        Kind::Ip => whole(ip(bytes).is_some()),
-        Kind::Peer => whole(matches!(bytes.first(), Some(b'/' | b'@')) || bytes == b"(null)" || ip(bytes).is_some()),
+        Kind::Ip => address(bytes),
+        Kind::Peer if matches!(bytes.first(), Some(b'/' | b'@')) || bytes == b"(null)" => whole(true),
+        Kind::Peer => address(bytes),
         Kind::Port => whole(complete(port(bytes)).is_some()),
         Kind::Int => whole(complete(int(bytes)).is_some()),
         Kind::Hex => whole(!bytes.is_empty()),
@@ -254,6 +257,14 @@ pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
         Kind::Number => whole(decode::number(bytes).is_some()),
         Kind::Bool => whole(matches!(bytes, b"true" | b"false")),
         Kind::Hexes => whole(bytes.iter().any(u8::is_ascii_hexdigit)),
+    }
+}
+
+/// An address, also in the brackets that keep an IPv6 address apart from its port.
+fn address(bytes: &[u8]) -> Option<(usize, usize)> {
+    match bytes {
+        [b'[', inside @ .., b']'] => (inside.contains(&b':') && ip(inside).is_some()).then_some((1, inside.len())),
+        _ => ip(bytes).is_some().then_some((0, bytes.len())),
     }
 }
 
@@ -329,6 +340,8 @@ mod tests {
         assert_eq!(fits("2001:db8::7:33434"), Some("2001:db8::7".into()));
         assert_eq!(fits("fe80::1%eth0:1"), Some("fe80::1%eth0".into()));
         assert_eq!(fits("::ffff:192.0.2.7:1"), Some("::ffff:192.0.2.7".into()));
+        assert_eq!(fits("[2001:db8::7]:33434"), Some("2001:db8::7".into()));
+        assert_eq!(fits("[192.0.2.7]:1"), None);
         assert_eq!(fits("192.0.2.7:70000"), None);
         assert_eq!(fits("example.org:1"), None);
         assert_eq!(ip(b"::ffff:192.0.2.7"), "192.0.2.7".parse().ok());
@@ -353,6 +366,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_ends_where_the_line_ends() {
+        let found = matched("{_}\nCaused by: {words:line}\n{_}", "a\nCaused by: b\n\tat c\n\tat d").unwrap();
+        assert_eq!(found[0], ("words", "b".to_owned()));
+        assert_eq!(matched("failed: {words:line}", "failed: a\nb"), None);
+    }
+
+    #[test]
     fn a_record_made_to_be_slow_is_given_up() {
         let pattern = "{client_id} x {username} x {words} x {subject} y";
         assert_eq!(matched(pattern, &"a x ".repeat(20_000)), None);
@@ -360,7 +380,7 @@ mod tests {
 
     fn value_of(kind: Kind) -> BoxedStrategy<String> {
         match kind {
-            Kind::Text | Kind::Latin1 => "[ -~é]{0,20}".boxed(),
+            Kind::Text | Kind::Line | Kind::Latin1 => "[ -~é]{0,20}".boxed(),
             Kind::Erlang => "<<\"[ -!#-;=?-\\[\\]-~]{0,10}\">>".boxed(),
             Kind::Number => any::<u32>().prop_map(|number| format!("{number:#x}")).boxed(),
             Kind::Bool => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),

@@ -306,6 +306,12 @@ pub struct Rule {
     pub needs_context: bool,
     /// The attempt may have been told before, under the same key: then it only adds to it.
     pub repeats: bool,
+    /// A stranger's line feed may have torn it: what follows it may be his.
+    pub tears: bool,
+    /// It lacks its end, which may stand further down: until then it waits.
+    pub torn_begins: bool,
+    /// It may be the end of a record that was torn; so may any that no rule takes.
+    pub torn_ends: bool,
     /// A connection that it does not name may be found by elimination.
     pub elimination: bool,
     /// Only connections whose opening is logged end so: it is certain also beside an `unlisted` listener.

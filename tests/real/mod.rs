@@ -10,7 +10,6 @@ mod daemon;
 mod http;
 mod journal;
 mod mqtt;
-pub(crate) mod product;
 mod table;
 mod tls;
 mod truth;
