@@ -10,8 +10,9 @@ use super::common::{Failure, library, options, print};
 use crate::clock::Clock;
 use crate::conversation::Effect;
 use crate::engine::{Engine, Fate, Trace, recognise};
-use crate::grammar::Fact;
+use crate::grammar::{Fact, Grammar};
 use crate::model::{Attempt, Millis};
+use crate::record::scrubbed;
 use crate::replay::named;
 use crate::source::{DEFAULT_MAX_LINE, Finished};
 use crate::text::{display, escaped};
@@ -68,8 +69,9 @@ pub fn run(args: &ExplainArgs, clock: &dyn Clock) -> Result<(), Failure> {
             let mut trace = Trace::default();
             let mut out = Vec::new();
             engine.line(line, now, &mut out, Some(&mut trace));
-            if !args.matched || trace.rule.is_some() || !out.is_empty() {
-                print(&explained(number, line, &trace, &out))?;
+            let ended = trace.earlier.as_ref().is_some_and(|earlier| earlier.rule.is_some());
+            if !args.matched || ended || trace.rule.is_some() || !out.is_empty() {
+                print(&explained(&grammar, number, line, &trace, &out))?;
             }
         }
         Ok(())
@@ -87,9 +89,9 @@ pub fn run(args: &ExplainArgs, clock: &dyn Clock) -> Result<(), Failure> {
         result?;
     }
     let mut out = Vec::new();
-    engine.finish(&mut out);
+    let last = engine.finish_traced(&mut out);
     let stats = engine.stats();
-    let mut end = String::new();
+    let mut end = last.as_ref().map(record).unwrap_or_default();
     for attempt in &out {
         let _ = writeln!(end, "at the end of the log\n{}", outcome(attempt));
     }
@@ -101,45 +103,66 @@ pub fn run(args: &ExplainArgs, clock: &dyn Clock) -> Result<(), Failure> {
     print(&end)
 }
 
-fn explained(number: u64, line: &[u8], trace: &Trace, out: &[Attempt]) -> String {
+fn explained(grammar: &Grammar, number: u64, line: &[u8], trace: &Trace, out: &[Attempt]) -> String {
     let has_secret = trace.rule.as_ref().is_some_and(|(_, facts)| facts.iter().any(|(fact, _)| *fact == Fact::Secret));
-    let shown =
-        if has_secret { "[a line with a secret, not shown]".to_owned() } else { escaped(line.strip_suffix(b"\n").unwrap_or(line), 400) };
-    let mut text = format!("{number}: {shown}\n");
-    let mut say = |name: &str, value: &str| {
-        let _ = writeln!(text, "    {name:9} {value}");
+    let shown = if has_secret {
+        "[a line with a secret, not shown]".to_owned()
+    } else if trace.fate == Fate::GoesOn && !grammar.secrets.is_empty() {
+        // Where a secret begins and ends is known only of the whole record.
+        "[goes on with the record]".to_owned()
+    } else {
+        escaped(&scrubbed(grammar, line.strip_suffix(b"\n").unwrap_or(line)), 400)
     };
+    let mut text = trace.earlier.as_deref().map(record).unwrap_or_default();
+    let _ = writeln!(text, "{number}: {shown}");
     if !trace.wrapper.is_empty() && trace.wrapper != "none" {
-        say("wrapper", &format!("{} ({})", trace.wrapper, display(&trace.stream)));
+        say(&mut text, "wrapper", &format!("{} ({})", trace.wrapper, display(&trace.stream)));
     }
+    tell(&mut text, trace);
+    for attempt in out {
+        text.push_str(&outcome(attempt));
+    }
+    text
+}
+
+/// The record that ended before a line.
+fn record(trace: &Trace) -> String {
+    let mut text = format!("    = the record: {}\n", display(trace.message.get(..400).unwrap_or(&trace.message)));
+    tell(&mut text, trace);
+    text
+}
+
+fn say(text: &mut String, name: &str, value: &str) {
+    let _ = writeln!(text, "    {name:9} {value}");
+}
+
+/// Header, time, rule, facts, and what came of it.
+fn tell(text: &mut String, trace: &Trace) {
     if let Some(header) = &trace.header {
-        say("header", header);
+        say(text, "header", header);
     }
     if let Some((ts, inferred)) = trace.ts {
-        say("time", &format!("{}{}", time(ts), if inferred { " (deduced)" } else { "" }));
+        say(text, "time", &format!("{}{}", time(ts), if inferred { " (deduced)" } else { "" }));
     }
     if let Some((rule, facts)) = &trace.rule {
-        say("rule", rule);
+        say(text, "rule", rule);
         for (fact, value) in facts {
-            say("", &format!("{} = {}", fact.name(), display(value)));
+            say(text, "", &format!("{} = {}", fact.name(), display(value)));
         }
     }
     let fate = match &trace.fate {
         Fate::NoHeader => "passed over: no header of the grammar fits, or the text after it is not the broker's",
         Fate::NoRule => "passed over: no rule fits",
         Fate::Part => "part of a longer line or record: waits for the rest",
+        Fate::GoesOn => "goes on with the record before it",
         Fate::NotTheBrokers => "passed over: the collector's own line, or text that it left out",
         Fate::ClientsWords => "passed over: the broker repeats what the client wrote",
         Fate::Taken(effect) => effect_text(effect),
     };
-    say("so", fate);
+    say(text, "so", fate);
     if let Some((rule, at, pattern)) = &trace.nearest {
-        say("nearest", &format!("{rule} fits the first {at} bytes: {pattern}"));
+        say(text, "nearest", &format!("{rule} fits the first {at} bytes: {pattern}"));
     }
-    for attempt in out {
-        text.push_str(&outcome(attempt));
-    }
-    text
 }
 
 fn effect_text(effect: &Effect) -> &str {

@@ -122,11 +122,11 @@ impl Stream {
         match (&mut self.gathered, header) {
             (Some(gathered), None) if framing.continues == crate::grammar::Continues::Unstamped && !structured => {
                 gathered.push(framing, &content, line.read_at);
-                set(trace, |trace| trace.fate = Fate::Part);
+                set(trace, |trace| trace.fate = Fate::GoesOn);
             }
             (Some(gathered), Some(header)) if gathered.goes_on(framing, &line.text[..header]) => {
                 gathered.push(framing, &content[header..], line.read_at);
-                set(trace, |trace| trace.fate = Fate::Part);
+                set(trace, |trace| trace.fate = Fate::GoesOn);
             }
             (_, Some(header)) => {
                 self.end_record(around, trace);
@@ -173,12 +173,13 @@ impl Stream {
     /// A record that lacks its end waits for it, and is one record with all that stands between. What stands there is most likely his,
     /// too; it is taken for itself all the same, because nobody's records may be hidden by it.
     fn mend(&mut self, gathered: Gathered, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let grammar = around.grammar;
         let text = gathered.text();
         let line = Line { text: &text, raw: &text, returns: false, stamp: gathered.stamp, read_at: gathered.read_at };
         let rule = self.rule_of(&line, around);
         let Some(mut torn) = self.torn.take() else {
             if rule.is_some_and(|rule| rule.torn_begins) {
-                set(trace, |trace| trace.fate = Fate::Part);
+                set(trace, |trace| (trace.fate, trace.message) = (Fate::Part, escaped(&scrubbed(grammar, &text), MAX_EVIDENCE_LINE)));
                 self.torn = Some(Torn::begin(gathered));
             } else {
                 self.gathered_record(&gathered, around, trace);
@@ -190,8 +191,8 @@ impl Stream {
         let stamp = torn.beginning.stamp;
         torn.push(gathered);
         if may_end {
-            let text = torn.text();
-            let line = Line { text: &text, raw: &text, stamp, ..line };
+            let whole = torn.text();
+            let line = Line { text: &whole, raw: &whole, stamp, ..line };
             if self.rule_of(&line, around).is_some_and(|rule| !lacks(rule)) {
                 self.joiner.torn();
                 self.record(line, false, around, trace);
@@ -208,7 +209,7 @@ impl Stream {
         if too_long {
             self.give_up_torn(around, trace);
         } else {
-            set(trace, |trace| trace.fate = Fate::Part);
+            set(trace, |trace| (trace.fate, trace.message) = (Fate::Part, escaped(&scrubbed(grammar, &text), MAX_EVIDENCE_LINE)));
         }
     }
 

@@ -37,6 +37,8 @@ pub enum Fate {
     NoRule,
     /// It is a part of a longer line or record, and waits for the rest.
     Part,
+    /// It goes on with the record before it.
+    GoesOn,
     /// It is a collector's own line, or unreadable.
     NotTheBrokers,
     /// It repeats what a client wrote, whatever it looks like.

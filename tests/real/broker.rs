@@ -36,7 +36,7 @@ impl Broker {
         let text = format!("user root\nlog_dest file {}\npassword_file {}\n{config}\n", log.display(), dir.join("passwd").display());
         std::fs::write(dir.join("mosquitto.conf"), text).unwrap();
         let stderr = std::fs::File::create(dir.join("stderr")).unwrap();
-        let child = Command::new(program("mosquitto"))
+        let child = Command::new(program("mosquitto", "mosquitto"))
             .arg("-c")
             .arg(dir.join("mosquitto.conf"))
             .stdin(Stdio::null())
@@ -117,16 +117,16 @@ fn free_ports<const N: usize>() -> [u16; N] {
 /// alice has a password; nobody else is known.
 fn passwords(dir: &Path) {
     std::fs::write(dir.join("passwd"), "alice:right\n").unwrap();
-    let done = Command::new(program("mosquitto_passwd")).arg("-U").arg(dir.join("passwd")).output().unwrap();
+    let done = Command::new(program("mosquitto_passwd", "mosquitto")).arg("-U").arg(dir.join("passwd")).output().unwrap();
     assert!(done.status.success(), "mosquitto_passwd: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// Debian puts the broker where only root's search path finds it.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str, package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     places
         .map(|place| place.join(name))
         .find(|file| file.is_file())
-        .unwrap_or_else(|| panic!("these tests need {name} (Debian: apt-get install mosquitto)"))
+        .unwrap_or_else(|| panic!("these tests need {name} (Debian: apt-get install {package})"))
 }

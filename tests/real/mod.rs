@@ -10,6 +10,7 @@ mod daemon;
 mod http;
 mod journal;
 mod mqtt;
+pub(crate) mod product;
 mod table;
 mod tls;
 mod truth;
