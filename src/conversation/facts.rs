@@ -69,9 +69,10 @@ impl Facts {
         let number = |fact| heard.raw(fact).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok());
         let flag = |fact| heard.raw(fact).map(|bytes| bytes == b"true");
         let flags = heard.raw(Fact::ConnectFlags).and_then(decode::number);
+        let nobody = |name: &[u8]| grammar.is_nobody(name) || grammar.is_random(name);
         let username = heard.value(Fact::Username).filter(|name| !name.is_empty() && !grammar.is_no_username(name));
         let mut facts = Facts {
-            client_id: heard.value(Fact::ClientId).filter(|name| !grammar.is_nobody(name) && !name.is_empty()).map(|name| text(&name)),
+            client_id: heard.value(Fact::ClientId).filter(|name| !name.is_empty() && !nobody(name)).map(|name| text(&name)),
             username: username.map(|name| text(&name)),
             client_ip: heard.raw(Fact::ClientIp).and_then(ip),
             client_port: number(Fact::ClientPort),

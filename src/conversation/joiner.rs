@@ -138,9 +138,17 @@ impl Joiner {
         }
         let facts = Facts::of(grammar, rule, heard);
         match facts.key(&grammar.keys) {
-            Some(key) => self.keyed.get(&key).is_some_and(|conversation| conversation.opened && !conversation.accepted),
+            Some(key) => self.keyed.get(&key).is_some_and(|conversation| {
+                conversation.opened && !conversation.accepted && !is_anothers(rule, &conversation.context.facts, &facts)
+            }),
             None => Facts::is_nameless(grammar, heard) || self.open.has(&facts),
         }
+    }
+
+    /// The username that a record names which waits in this lane.
+    pub fn waiting_username(&self, lane: Option<&[u8]>) -> Option<&[u8]> {
+        let lane = std::str::from_utf8(lane.unwrap_or_default()).ok()?;
+        Some(self.lanes.get(lane)?.facts.username.as_ref()?.as_bytes())
     }
 
     /// Takes a record in.
@@ -321,6 +329,7 @@ impl Joiner {
     /// Lines of the log were lost.
     pub fn gap(&mut self) {
         self.lanes.clear();
+        self.keyed.lost();
         self.accepted = None;
         self.sessions.lost();
         self.guessed.clear();
@@ -563,6 +572,9 @@ impl Joiner {
         out: &mut Vec<Attempt>,
     ) -> Effect {
         let lane = lane(&record.facts).to_owned();
+        if rule.whole {
+            self.flush_lane(&lane, settings, out);
+        }
         if let Some(mut pending) = self.lanes.remove(&lane) {
             if !pending.stack && agree(&pending, &record) {
                 pending.facts.settle_name(&record.facts);
@@ -575,11 +587,16 @@ impl Joiner {
         }
         let key = record.facts.key(&grammar.keys);
         let known = key.as_ref().and_then(|key| self.keyed.take(key));
+        let known = known.filter(|known| !is_anothers(rule, &known.context.facts, &record.facts));
         let mut opened_before = false;
         if let (Some(key), Some(mut conversation)) = (&key, known) {
             if rule.repeats && conversation.may_repeat(record.ts) {
                 self.say_more(settings, &mut conversation, record, out);
-                self.put(settings, key.clone(), conversation, out);
+                if rule.frees {
+                    self.open.take(&conversation.context.facts);
+                } else {
+                    self.put(settings, key.clone(), conversation, out);
+                }
                 return Effect::Known;
             }
             if conversation.told.is_none() && !conversation.accepted {
@@ -630,7 +647,7 @@ impl Joiner {
         // The broker may not have written it. A connection that it names by address and port was open, at least.
         record.forgeable &= !by_key || grammar.is_keyed();
         let row = self.row(record.clone(), settings, inferred.clone());
-        if let Some(key) = key {
+        if let Some(key) = key.filter(|_| !rule.frees) {
             let told = Conversation {
                 last: record.ts,
                 context: record,
@@ -743,6 +760,12 @@ fn lane(facts: &Facts) -> &str {
 fn is_forgeable(rule: &Rule, heard: &Heard<'_>) -> bool {
     let parts = [Fact::ClientId, Fact::ClientName, Fact::Words].into_iter().filter_map(|fact| heard.raw(fact));
     parts.into_iter().any(|part| rule.forgeable.iter().any(|text| memchr::memmem::find(part, text).is_some()))
+}
+
+/// Whether a name that is used again meant another connection in an earlier record, whose end was not seen.
+fn is_anothers(rule: &Rule, earlier: &Facts, facts: &Facts) -> bool {
+    let listeners = earlier.listener_tls.zip(facts.listener_tls);
+    rule.frees && (!earlier.agree(facts) || listeners.is_some_and(|(one, two)| one != two))
 }
 
 /// Whether what waits can belong to this record.

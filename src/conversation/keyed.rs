@@ -88,6 +88,11 @@ impl Keyed {
         out
     }
 
+    /// Lines were lost: what is open may have been accepted, or may be gone.
+    pub(super) fn lost(&mut self) {
+        self.by_key.values_mut().for_each(|conversation| conversation.opened = false);
+    }
+
     /// Takes out those that have waited long enough, given the time of the last record.
     pub(super) fn due(&mut self, ts: Millis) -> Vec<Conversation> {
         self.due_if(|conversation| ts - conversation.last > HOLD)

@@ -313,10 +313,11 @@ impl Stream {
         };
         let echoing = self.echo.is_some();
         let framed = grammar.framing.is_some();
+        // Whether the state allows the rule does not matter here, and is not known before the header is read: it names the thread.
         let known = |message: &[u8]| {
             framed
                 || echoing
-                || find(message).is_some()
+                || grammar.find(Message::plain(message), |_, _| true).is_some()
                 || begins(grammar, message, line.text, 0).is_some()
                 || echoes(grammar, message).is_some()
                 || inner(grammar, message).is_some()
@@ -378,10 +379,20 @@ impl Stream {
         let header = (own.header, if shown.is_some() { message.bytes } else { own.whole });
         let heard = |captures: &Captures| Heard { captures: *captures, bytes: message.bytes, header };
         let joiner = &self.joiner;
-        let Some((rule, captures)) = grammar.find(message, |rule, captures| joiner.applies(grammar, rule, &heard(captures))) else {
+        let Some((rule, mut captures)) = grammar.find(message, |rule, captures| joiner.applies(grammar, rule, &heard(captures))) else {
             set(trace, |trace| trace.nearest = nearest(grammar, message.text()));
             return;
         };
+        // Where two texts can be divided in several ways, what stands before it in its thread may say which one is meant.
+        if captures.ambiguous
+            && message.fields.is_empty()
+            && let Some(name) = joiner.waiting_username(heard(&captures).raw(Fact::Thread))
+            && let Some(better) = rule.ways.iter().find_map(|way| way.run_where(message.text(), (Fact::Username, name)))
+        {
+            captures = better;
+            captures.ambiguous = true;
+        }
+        captures.ambiguous |= own.whole.len() >= grammar.cut_at;
         around.stats.matched += 1;
         set(trace, |trace| trace.rule = Some((rule.name.clone(), facts_shown(grammar, &heard(&captures)))));
         let said = Said {

@@ -77,6 +77,8 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let tls = bytes(top.texts(reader, "tls_transports")).map(|text| (text, true)).collect::<Vec<_>>();
     let transports = tls.into_iter().chain(bytes(top.texts(reader, "plain_transports")).map(|text| (text, false))).collect();
     let keys = keys(reader, &mut top);
+    let random_ids = top.number(reader, "random_ids", 12..=64);
+    let cut_at = top.number(reader, "cut_at", 64..=1 << 20).unwrap_or(usize::MAX);
     let colours = colours(reader, &mut top);
     let framing = framing(reader, &mut top);
     let structures: Vec<_> = top.tables(reader, "fields").into_iter().filter_map(|(table, span)| structure(reader, table, span)).collect();
@@ -119,9 +121,11 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         headers,
         nobody,
         made_up,
+        random_ids,
         no_username,
         transports,
         keys,
+        cut_at,
         colours,
         framing,
         structures,
@@ -249,6 +253,8 @@ fn rule<'s>(
         torn_begins: table.flag(reader, "torn_begins").unwrap_or(false),
         torn_ends: table.flag(reader, "torn_ends").unwrap_or(false),
         tears: table.flag(reader, "tears").unwrap_or(outcome == Some(Outcome::Torn)),
+        whole: table.flag(reader, "whole").unwrap_or(false),
+        frees: table.flag(reader, "frees").unwrap_or(false),
         elimination: table.flag(reader, "elimination").unwrap_or(false),
         listed_only: table.flag(reader, "listed_only").unwrap_or(false),
         doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),

@@ -125,19 +125,26 @@ impl Matcher {
             return None;
         }
         let mut captures = Captures::default();
-        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1 };
+        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1, given: None };
         walk.steps(&self.steps, 0, 0, &mut captures).then_some(())?;
         if self.free_texts > 1 {
             // Is there a second way? The walk is run again and asked to pass over its first success.
-            let mut second = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 2 };
+            let mut second = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 2, given: None };
             captures.ambiguous = second.steps(&self.steps, 0, 0, &mut Captures::default());
         }
         Some(captures)
     }
 
+    /// Matches the whole record, divided so that this fact has this value.
+    pub fn run_where(&self, record: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
+        let mut captures = Captures::default();
+        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1, given: Some(given) };
+        walk.steps(&self.steps, 0, 0, &mut captures).then_some(captures)
+    }
+
     /// How far this pattern gets into a record that it does not match.
     pub fn reach(&self, record: &[u8]) -> Reached {
-        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1 };
+        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1, given: None };
         walk.steps(&self.steps, 0, 0, &mut Captures::default());
         walk.reached
     }
@@ -149,6 +156,8 @@ struct Walk<'a> {
     reached: Reached,
     /// Succeed at the n-th way of dividing the record.
     wanted: u32,
+    /// The value that a fact has to have.
+    given: Option<(Fact, &'a [u8])>,
 }
 
 impl Walk<'_> {
@@ -188,7 +197,8 @@ impl Walk<'_> {
             let Some((skip, take)) = accepts(kind, &input[..len]) else { return false };
             // A fact that a pattern names twice has one value.
             let again = if fact == Fact::Ignored { None } else { captures.get(fact, walk.record) };
-            if again.is_some_and(|value| value != &walk.record[at + skip..at + skip + take]) {
+            let given = walk.given.filter(|(of, _)| *of == fact).map(|(_, value)| value);
+            if again.into_iter().chain(given).any(|value| value != &walk.record[at + skip..at + skip + take]) {
                 return false;
             }
             let before = *captures;
@@ -370,6 +380,19 @@ mod tests {
         let found = matched("{_}\nCaused by: {words:line}\n{_}", "a\nCaused by: b\n\tat c\n\tat d").unwrap();
         assert_eq!(found[0], ("words", "b".to_owned()));
         assert_eq!(matched("failed: {words:line}", "failed: a\nb"), None);
+    }
+
+    #[test]
+    fn a_value_known_from_elsewhere_divides_two_free_texts() {
+        let matcher = Matcher::new(&Pattern::parse("ID='{client_id}', user='{username}', fd={connection:int}").unwrap());
+        let record = b"ID='pump', user='x', user='y', fd=7";
+        let divided = |name: &[u8]| {
+            let captures = matcher.run_where(record, (Fact::Username, name))?;
+            Some(String::from_utf8_lossy(captures.get(Fact::ClientId, record).unwrap()).into_owned())
+        };
+        assert_eq!(divided(b"y"), Some("pump', user='x".into()));
+        assert_eq!(divided(b"x', user='y"), Some("pump".into()));
+        assert_eq!(divided(b"z"), None);
     }
 
     #[test]

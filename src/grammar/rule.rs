@@ -25,12 +25,16 @@ pub struct Grammar {
     pub nobody: Vec<Vec<u8>>,
     /// Client IDs that the broker makes up for clients that send none. They are matched as patterns over the ID.
     pub made_up: Vec<Matcher>,
+    /// Clients that send no ID are given one of so many random letters and digits.
+    pub random_ids: Option<usize>,
     /// Usernames that the broker prints where the client sent none.
     pub no_username: Vec<Vec<u8>>,
     /// Beginnings of a `{transport}` that say that the listener uses TLS (true) or not (false); the longest that fits counts.
     pub transports: Vec<(Vec<u8>, bool)>,
     /// What names a conversation, in order: the first of which a record holds all parts.
     pub keys: Vec<Key>,
+    /// A record this long, with its header, was cut by the broker: what seems to stand at its end may be a client's words.
+    pub cut_at: usize,
     /// Where colours are taken off.
     pub colours: Colours,
     /// How records of several lines are told apart.
@@ -312,6 +316,10 @@ pub struct Rule {
     pub torn_begins: bool,
     /// It may be the end of a record that was torn; so may any that no rule takes.
     pub torn_ends: bool,
+    /// It says everything about its connection: what waits in its lane is another one's.
+    pub whole: bool,
+    /// Its connection is gone, and the next record with its name is another connection's.
+    pub frees: bool,
     /// A connection that it does not name may be found by elimination.
     pub elimination: bool,
     /// Only connections whose opening is logged end so: it is certain also beside an `unlisted` listener.
@@ -419,6 +427,13 @@ impl Grammar {
         self.made_up.iter().any(|pattern| pattern.run(client_id).is_some())
     }
 
+    /// Whether this client ID is one that the broker gives to a client that sends none: only letters and digits, of all sorts.
+    pub fn is_random(&self, client_id: &[u8]) -> bool {
+        self.random_ids == Some(client_id.len())
+            && client_id.iter().all(u8::is_ascii_alphanumeric)
+            && [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit].iter().all(|sort| client_id.iter().any(sort))
+    }
+
     /// Whether the broker prints this where the client sent no username.
     pub fn is_no_username(&self, name: &[u8]) -> bool {
         self.no_username.iter().any(|nobody| nobody == name)
@@ -447,6 +462,11 @@ impl Grammar {
 }
 
 impl Way {
+    /// Matches the whole message, divided so that this fact has this value; only patterns can be divided anew.
+    pub fn run_where(&self, text: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
+        if let How::Pattern(matcher) = &self.how { matcher.run_where(text, given) } else { None }
+    }
+
     /// Matches the whole message.
     pub fn run(&self, message: Message<'_>) -> Option<Captures> {
         let mut captures = Captures::default();

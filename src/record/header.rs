@@ -74,6 +74,18 @@ impl HeaderReader {
         context: &TimeContext<'_>,
         known: impl Fn(&[u8]) -> bool,
     ) -> Option<Parts<'a>> {
+        // One that says more of the same stamp stands before it: a line that any header fits, which a stranger may write, must not
+        // make the rest of the log unreadable.
+        if let Some((index, format)) = &self.learned
+            && let Some(learned) = grammar.headers.get(*index)
+        {
+            let same = grammar.headers[..*index].iter().filter(|header| time_of(header) == time_of(learned));
+            for header in same {
+                if let Some((parts, _)) = fit(header, format.as_ref(), text, context, &known) {
+                    return Some(parts);
+                }
+            }
+        }
         if let Some((index, format)) = &self.learned
             && let Some(header) = grammar.headers.get(*index)
             && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true)
@@ -148,8 +160,12 @@ fn fit<'a>(
                 if let Some(format) = given {
                     let (read, after) = format.read(rest, context)?;
                     (stamp, rest, used) = (Some(read), after, Some(format));
-                } else {
+                } else if elements.get(index + 2) == Some(&Element::Message) {
                     let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, known)?;
+                    (stamp, rest, used) = (Some(read), after, Some(format));
+                } else {
+                    // What the message is, only the rest of the header tells.
+                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, &|_| true)?;
                     (stamp, rest, used) = (Some(read), after, Some(format));
                 }
             }
@@ -181,5 +197,43 @@ fn border(element: Option<&Element>) -> &[u8] {
     match element {
         Some(Element::Literal(text)) => text.as_bytes(),
         _ => b"",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::grammar::{Texts, load};
+
+    /// A stranger's line that only the last, plainest header fits does not make the log unreadable.
+    #[test]
+    fn a_plain_header_does_not_stay_where_others_say_more() {
+        let source = r#"
+            format = 1
+            name = "x"
+            title = "X"
+            detect = ["Denied {_}"]
+            header = ["[{time}] [T {thread:int}] {message}", "[{time}] {message}"]
+            [[rule]]
+            name = "denied"
+            match = "Denied {client_id}"
+            outcome = "refused"
+            words = "denied"
+            [[sample]]
+            why = "x"
+            log = "[2026-11-23 15:50:14] [T 1] Denied a"
+            rows = [{ clientId = "a" }]
+        "#;
+        let Ok((grammar, _)) = load("x.toml", source, &Arc::new(Texts { entries: Vec::new() })) else { panic!("does not load") };
+        let zone = jiff::tz::TimeZone::UTC;
+        let context = TimeContext { zone: &zone, reference: 0 };
+        let known = |message: &[u8]| grammar.find(crate::grammar::Message::plain(message), |_, _| true).is_some();
+        let mut headers = HeaderReader::new(None);
+        let mut message = |line: &'static [u8]| headers.split(&grammar, line, &context, known).map(|parts| parts.message);
+        assert_eq!(message(b"[2026-11-23 15:50:14] [T 1] Denied a"), Some(&b"Denied a"[..]));
+        assert_eq!(message(b"[2026-11-23 15:50:14] Denied victim"), Some(&b"Denied victim"[..]));
+        assert_eq!(message(b"[2026-11-23 15:50:15] [T 1] Denied b"), Some(&b"Denied b"[..]));
     }
 }
