@@ -63,7 +63,7 @@ start = "end"
 configuration  DIR/t.toml
 database       DIR/t.db (will be made)
 rows           at most 100000, kept for 3 days; a row goes when its client connects
-grammars       1 built in; none in DIR/grammars
+grammars       [..] built in; none in DIR/grammars
 listen         http://127.0.0.1:8099/ (reading needs no token, deleting is not allowed)
 listen         unix:DIR/t.sock (its owner and group may read and delete)
 hosts          mqtt.example.org
@@ -110,7 +110,7 @@ configuration  DIR/t.toml
 database       DIR/nowhere/t.db (cannot be used)
   problem: there is no directory DIR/nowhere: make it, or choose another file with --db
 rows           at most 100000, kept for ever; a row stays when its client connects
-grammars       1 built in; none in DIR/grammars
+grammars       [..] built in; none in DIR/grammars
 listen         http://127.0.0.1:8099/ (with a token)
 listen         unix:DIR/nowhere/t.sock (its owner and group may read and delete)
   warning: there is no directory DIR/nowhere: make it (the systemd unit does so for /run/turnaway)
