@@ -84,7 +84,7 @@ fn drive(product: &Product, found: impl Fn(&Value, &Client) -> bool) {
     for (index, (what, packet)) in clients().into_iter().enumerate() {
         let from = Ipv4Addr::new(127, 60, 0, 10 + index as u8);
         let session = connect(from, product.port, &packet);
-        assert_eq!(session.is_ok(), what == "accepted", "{what}");
+        assert_eq!(session.is_ok(), what == "accepted", "{what}: {}", tail(product));
         let fate = if session.is_ok() { Fate::Accepted } else { Fate::Refused };
         truth.clients.push(client(what, from, &packet, false, fate, CREDENTIALS));
         if let Ok(session) = session {

@@ -13,8 +13,8 @@ use super::wait::wait_until;
 /// A running product. It and what it started is ended when dropped.
 pub(crate) struct Product {
     child: Child,
-    /// What ends helpers that it started outside its process group.
-    after: Option<Command>,
+    /// What it needs beside it.
+    helper: Option<Child>,
     /// Its logs: grammar and path.
     pub(crate) logs: Vec<(&'static str, PathBuf)>,
     /// Where MQTT clients connect.
@@ -26,8 +26,9 @@ impl Drop for Product {
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::TERM);
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
-        if let Some(after) = &mut self.after {
-            let _ = after.output();
+        if let Some(helper) = &mut self.helper {
+            let _ = helper.kill();
+            let _ = helper.wait();
         }
     }
 }
@@ -73,7 +74,7 @@ pub(crate) fn rabbitmq(dir: &Path) -> Product {
     );
     write(
         &dir.join("definitions.json"),
-        r#"{"users":[{"name":"alice","password":"right","tags":""}],"vhosts":[{"name":"/"}],
+        r#"{"users":[{"name":"alice","password_hash":"AQIDBPmWwfwOd1zrkUz1GhP41uoXtgCgs/EQOqfPE7YpdJ6j","hashing_algorithm":"rabbit_password_hashing_sha256","tags":""}],"vhosts":[{"name":"/"}],
            "permissions":[{"user":"alice","vhost":"/","configure":".*","write":".*","read":".*"}]}"#,
     );
     let out = dir.join("rabbitmq.out");
@@ -90,11 +91,16 @@ pub(crate) fn rabbitmq(dir: &Path) -> Product {
         ("ERL_EPMD_PORT", epmd.to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
     ]);
+    // It would start one that outlives it.
+    let mut names = Command::new("epmd");
+    let helper = spawn(names.args(["-port", &epmd.to_string(), "-address", "127.0.0.1"]), dir, &dir.join("epmd.out"));
     let child = spawn(&mut command, dir, &out);
-    let mut after = Command::new("epmd");
-    after.args(["-port", &epmd.to_string(), "-kill"]);
-    let product = Product { child, after: Some(after), logs: vec![("rabbitmq", log)], port };
+    let product = Product { child, helper: Some(helper), logs: vec![("rabbitmq", log)], port };
     listening(port, &out);
+    wait_until("the users", || {
+        let log = std::fs::read_to_string(&product.logs[0].1).unwrap_or_default();
+        if log.contains("Server startup complete") { Ok(()) } else { Err(log) }
+    });
     product
 }
 
@@ -111,7 +117,7 @@ pub(crate) fn ejabberd(dir: &Path) -> Product {
     );
     write(&dir.join("inetrc"), "{lookup,[file,native]}.\n");
     let out = dir.join("ejabberd.out");
-    let boot = "ok = ejabberd:start(), ejabberd_auth:try_register(<<\"alice\">>, <<\"localhost\">>, <<\"right\">>).";
+    let boot = "{ok, _} = ejabberd:start(), ejabberd_auth:try_register(<<\"alice\">>, <<\"localhost\">>, <<\"right\">>), file:write_file(\"ready\", \"\").";
     let mut command = Command::new("erl");
     let libraries = glob::glob("/usr/lib/x86_64-linux-gnu/ejabberd*/ebin").unwrap().chain(glob::glob("/usr/lib/*/ejabberd*/ebin").unwrap());
     let beams: Vec<String> = libraries.flatten().map(|path| path.display().to_string()).collect();
@@ -123,8 +129,9 @@ pub(crate) fn ejabberd(dir: &Path) -> Product {
         ("SPOOL_DIR", dir.display().to_string()),
         ("ERL_EPMD_PORT", epmd.to_string()),
     ]);
-    let product = Product { child: spawn(&mut command, dir, &out), after: None, logs: vec![("ejabberd", log)], port };
+    let product = Product { child: spawn(&mut command, dir, &out), helper: None, logs: vec![("ejabberd", log)], port };
     listening(port, &out);
+    wait_until("the user", || if dir.join("ready").exists() { Ok(()) } else { Err(std::fs::read_to_string(&out).unwrap_or_default()) });
     product
 }
 
@@ -151,7 +158,7 @@ pub(crate) fn amqtt(dir: &Path, python: &str) -> Product {
     let log = dir.join("amqtt.log");
     let mut command = Command::new(Path::new(python).with_file_name("amqtt"));
     command.args(["-d", "-c"]).arg(dir.join("broker.yaml"));
-    let product = Product { child: spawn(&mut command, dir, &log), after: None, logs: vec![("amqtt", log.clone())], port };
+    let product = Product { child: spawn(&mut command, dir, &log), helper: None, logs: vec![("amqtt", log.clone())], port };
     listening(port, &log);
     product
 }
@@ -172,7 +179,7 @@ pub(crate) fn rumqttd(dir: &Path, program: &str) -> Product {
     let log = dir.join("rumqttd.log");
     let mut command = Command::new(program);
     command.args(["-v", "-c"]).arg(dir.join("rumqttd.toml"));
-    let product = Product { child: spawn(&mut command, dir, &log), after: None, logs: vec![("rumqttd", log.clone())], port };
+    let product = Product { child: spawn(&mut command, dir, &log), helper: None, logs: vec![("rumqttd", log.clone())], port };
     listening(port, &log);
     product
 }
@@ -204,7 +211,7 @@ pub(crate) fn haproxy(dir: &Path, files: &Files, behind: u16) -> Product {
     let log = dir.join("haproxy.log");
     let mut command = Command::new(program("haproxy", "haproxy"));
     command.arg("-db").arg("-f").arg(dir.join("haproxy.cfg"));
-    let product = Product { child: spawn(&mut command, dir, &log), after: None, logs: vec![("haproxy", log.clone())], port };
+    let product = Product { child: spawn(&mut command, dir, &log), helper: None, logs: vec![("haproxy", log.clone())], port };
     listening(port, &log);
     product
 }
@@ -231,7 +238,7 @@ pub(crate) fn nginx(dir: &Path, files: &Files, behind: u16) -> Product {
     let out = dir.join("nginx.out");
     let mut command = Command::new(program("nginx", "nginx libnginx-mod-stream"));
     command.arg("-p").arg(dir).arg("-e").arg(&log).arg("-c").arg(dir.join("nginx.conf"));
-    let product = Product { child: spawn(&mut command, dir, &out), after: None, logs: vec![("nginx", log)], port };
+    let product = Product { child: spawn(&mut command, dir, &out), helper: None, logs: vec![("nginx", log)], port };
     listening(port, &out);
     product
 }
@@ -254,7 +261,7 @@ pub(crate) fn stunnel(dir: &Path, files: &Files, behind: u16) -> Product {
     let out = dir.join("stunnel.out");
     let mut command = Command::new(program("stunnel", "stunnel4"));
     command.arg(dir.join("stunnel.conf"));
-    let product = Product { child: spawn(&mut command, dir, &out), after: None, logs: vec![("stunnel", log)], port };
+    let product = Product { child: spawn(&mut command, dir, &out), helper: None, logs: vec![("stunnel", log)], port };
     listening(port, &out);
     product
 }
