@@ -5,9 +5,13 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::grammar::{Fact, Grammar, Heard, Key, Rule, decode, ip};
+use crate::model::Field;
 
 /// No text that a client sends over MQTT is longer.
 const MAX_TEXT: usize = 65_535;
+
+/// A TLS record is no longer, and what a product reads of a packet is often just the first: a text of this length may be cut.
+const MAX_CERTAIN: usize = 16_000;
 
 /// The facts of one connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +78,10 @@ impl Facts {
         let mut facts = Facts {
             client_id: heard.value(Fact::ClientId).filter(|name| !name.is_empty() && !nobody(name)).map(|name| text(&name)),
             username: username.map(|name| text(&name)),
-            client_ip: heard.raw(Fact::ClientIp).and_then(ip),
+            client_ip: heard.raw(Fact::ClientIp).or_else(|| heard.raw(Fact::ClaimedIp)).and_then(ip),
             client_port: number(Fact::ClientPort),
             server_port: number(Fact::ServerPort),
-            subject: some(Fact::Subject),
+            subject: some(Fact::Subject).filter(|subject| !grammar.is_nobody(subject.as_bytes())),
             connection: some(Fact::Connection),
             thread: some(Fact::Thread),
             upstream_ip: heard.raw(Fact::UpstreamIp).and_then(ip),
@@ -95,6 +99,14 @@ impl Facts {
             facts.read_packet(packet);
         }
         facts
+    }
+
+    /// What cannot be certain in a record with these facts.
+    pub fn doubts(heard: &Heard<'_>) -> impl Iterator<Item = Field> {
+        let long = |fact| heard.raw(fact).is_some_and(|text| text.len() > MAX_CERTAIN);
+        let claimed = heard.raw(Fact::ClaimedIp).is_some();
+        let doubts = [(long(Fact::ClientId), Field::ClientId), (long(Fact::Username), Field::Username), (claimed, Field::IpAddress)];
+        doubts.into_iter().filter_map(|(doubtful, field)| doubtful.then_some(field))
     }
 
     /// What names the conversation that this record belongs to.

@@ -137,7 +137,7 @@ impl Joiner {
             return true;
         }
         let facts = Facts::of(grammar, rule, heard);
-        match facts.key(&grammar.keys) {
+        match self.key(grammar, &facts) {
             Some(key) => self.keyed.get(&key).is_some_and(|conversation| {
                 conversation.opened && !conversation.accepted && !is_anothers(rule, &conversation.context.facts, &facts)
             }),
@@ -151,6 +151,11 @@ impl Joiner {
         Some(self.lanes.get(lane)?.facts.username.as_ref()?.as_bytes())
     }
 
+    /// What names the conversation that these facts belong to.
+    fn key(&self, grammar: &Grammar, facts: &Facts) -> Option<String> {
+        facts.key(&grammar.keys).map(|key| self.keyed.resolve(key))
+    }
+
     /// Takes a record in.
     pub fn take(&mut self, grammar: &Grammar, settings: &Settings, said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
         let mut facts = Facts::of(grammar, said.rule, &said.heard);
@@ -159,7 +164,7 @@ impl Joiner {
         self.open.set_behind(settings.behind);
         self.age(settings, said.ts, out);
         let strangers = self.strangers > 0;
-        let record = Context {
+        let mut record = Context {
             made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
             facts,
             why,
@@ -170,16 +175,23 @@ impl Joiner {
             stack: said.rule.stack,
             forgeable: is_forgeable(said.rule, &said.heard) || strangers,
             unclear: said.heard.captures.ambiguous,
+            doubt: said.rule.doubt.iter().copied().chain(Facts::doubts(&said.heard)).collect(),
             read_at: said.read_at,
         };
+        record.facts.tls_likely |= said.rule.doubt.contains(&Field::TlsUsed) && record.facts.tls.is_some();
         let accepted = if said.rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
-        let key = record.facts.key(&grammar.keys);
+        let key = self.key(grammar, &record.facts);
         if said.rule.tears {
             self.torn();
         }
         match said.rule.outcome {
             Outcome::Nothing => Effect::Nothing,
-            Outcome::Torn => Effect::Torn,
+            Outcome::Torn => {
+                if record.facts.upstream_port.is_some() {
+                    self.proxied(settings, key, record, out);
+                }
+                Effect::Torn
+            }
             // A stranger does not start the broker, nor does he open its listeners.
             Outcome::Restart | Outcome::Listener | Outcome::Unlisted if strangers => Effect::Nothing,
             Outcome::Listener => {
@@ -314,12 +326,7 @@ impl Joiner {
 
     /// The row of a refusal. What may be a stranger's words is never certain.
     fn row(&self, mut context: Context, settings: &Settings, mut inferred: Vec<Field>) -> Box<Row> {
-        if context.forgeable {
-            inferred.extend([Field::ClientId, Field::IpAddress]);
-        }
-        if context.unclear {
-            inferred.extend([Field::ClientId, Field::IpAddress, Field::Username]);
-        }
+        inferred.append(&mut context.doubts());
         if settings.listener_tls(context.facts.server_port).is_none() && context.facts.listener_tls.is_none() {
             context.facts.listener_tls = context.facts.server_port.and_then(|port| self.listeners.get(&port).copied());
         }
@@ -381,7 +388,7 @@ impl Joiner {
             }
             conversation.last = record.ts;
             conversation.context.alone |= record.alone;
-            conversation.inferred.extend(&rule.doubt);
+            corrected(rule, &mut conversation.context, &record);
             add(&mut conversation.context, record);
         }
         self.put(settings, key, conversation, out);
@@ -444,6 +451,8 @@ impl Joiner {
     /// A terminator handed its connection on: from here on the broker's log tells what became of it.
     fn proxied(&mut self, settings: &Settings, key: Option<String>, record: Context, out: &mut Vec<Attempt>) -> Effect {
         let mut conversation = key.as_ref().and_then(|key| self.keyed.take(key)).unwrap_or_default();
+        // The terminator accepted it: what goes wrong later is the end of a session.
+        conversation.accepted = true;
         conversation.last = record.ts;
         add(&mut conversation.context, record);
         out.push(Attempt::Proxied(Box::new(conversation.context.link(settings))));
@@ -540,7 +549,7 @@ impl Joiner {
         if self.lanes.get(&lane).is_some_and(|pending| pending.alone && agree(pending, &record)) {
             return self.refuse(grammar, settings, rule, None, record, out);
         }
-        if let Some(conversation) = record.facts.key(&grammar.keys).and_then(|key| self.keyed.take(&key)) {
+        if let Some(conversation) = self.key(grammar, &record.facts).and_then(|key| self.keyed.take(&key)) {
             self.open.take(&conversation.context.facts);
             self.open.settle();
             if conversation.told.is_some() || conversation.accepted {
@@ -585,7 +594,7 @@ impl Joiner {
                 self.flush_lane(&lane, settings, out);
             }
         }
-        let key = record.facts.key(&grammar.keys);
+        let key = self.key(grammar, &record.facts);
         let known = key.as_ref().and_then(|key| self.keyed.take(key));
         let known = known.filter(|known| !is_anothers(rule, &known.context.facts, &record.facts));
         let mut opened_before = false;
@@ -601,6 +610,7 @@ impl Joiner {
             }
             if conversation.told.is_none() && !conversation.accepted {
                 opened_before = conversation.opened;
+                corrected(rule, &mut conversation.context, &record);
                 add(&mut conversation.context, record);
                 record = conversation.context;
             }
@@ -612,7 +622,7 @@ impl Joiner {
             record.facts.client_id = Some(name);
         }
         self.forget_guess(record.facts.client_id.as_deref());
-        let mut inferred = rule.doubt.clone();
+        let mut inferred = Vec::new();
         let mut how = "named by the record";
         let mut by_key = true;
         if opened_before {
@@ -773,6 +783,14 @@ fn agree(pending: &Context, record: &Context) -> bool {
     pending.facts.agree(&record.facts)
 }
 
+/// What opened the connection was not the client but something before it: the record names the client itself.
+fn corrected(rule: &Rule, earlier: &mut Context, record: &Context) {
+    let facts = &mut earlier.facts;
+    if rule.corrects && record.facts.client_ip.is_some() && facts.client_ip != record.facts.client_ip {
+        (facts.client_ip, facts.client_port) = (record.facts.client_ip, record.facts.client_port);
+    }
+}
+
 /// Puts a later record of the same connection behind an earlier one; what the later says of it counts.
 fn merge(earlier: &mut Context, later: Context) {
     let mut facts = later.facts.clone();
@@ -787,6 +805,7 @@ fn add(earlier: &mut Context, later: Context) {
     earlier.why.add(later.why);
     earlier.forgeable |= later.forgeable;
     earlier.unclear |= later.unclear;
+    earlier.doubt.extend(later.doubt);
     earlier.made_up |= later.made_up;
     earlier.ts = later.ts;
     earlier.ts_inferred = later.ts_inferred;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Context;
+use crate::grammar::Key;
 use crate::model::{Field, Millis, Row};
 
 /// More conversations than this are not kept; the one that was silent longest is forgotten.
@@ -49,12 +50,20 @@ impl Conversation {
     }
 }
 
+/// The key by address and port of a conversation that is kept under another.
+fn address(key: &str, conversation: &Conversation) -> Option<String> {
+    conversation.context.facts.key(&[Key::Address]).filter(|address| address != key)
+}
+
 /// All of them, by key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Keyed {
     by_key: BTreeMap<String, Conversation>,
     /// In the order in which they were heard of.
     order: BTreeMap<u64, String>,
+    /// The addresses of those that are named otherwise: a record may know its connection by its address alone.
+    #[serde(default)]
+    by_address: BTreeMap<String, String>,
     /// Those that wait.
     waiting: BTreeSet<String>,
     turn: u64,
@@ -65,11 +74,21 @@ impl Keyed {
         self.by_key.get(key)
     }
 
+    /// The name under which the conversation is kept that a record knows by this key.
+    pub(super) fn resolve(&self, key: String) -> String {
+        if self.by_key.contains_key(&key) { key } else { self.by_address.get(&key).cloned().unwrap_or(key) }
+    }
+
     /// Takes one out, to change it and perhaps to put it back.
     pub(super) fn take(&mut self, key: &str) -> Option<Conversation> {
         let taken = self.by_key.remove(key)?;
         self.order.remove(&taken.turn);
         self.waiting.remove(key);
+        if let Some(address) = address(key, &taken)
+            && self.by_address.get(&address).is_some_and(|kept| kept == key)
+        {
+            self.by_address.remove(&address);
+        }
         Some(taken)
     }
 
@@ -82,6 +101,9 @@ impl Keyed {
         conversation.turn = self.turn;
         if conversation.waits() {
             self.waiting.insert(key.clone());
+        }
+        if let Some(address) = address(&key, &conversation) {
+            self.by_address.insert(address, key.clone());
         }
         self.order.insert(self.turn, key.clone());
         self.by_key.insert(key, conversation);

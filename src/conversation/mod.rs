@@ -8,6 +8,7 @@ mod facts;
 mod joiner;
 mod keyed;
 mod open;
+pub(crate) mod reason;
 mod refusal;
 mod sessions;
 

@@ -6,17 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::open::Opened;
+use super::reason;
 use crate::grammar::{Because, Grammar, Rule};
 use crate::model::{Field, Identity, Link, Millis, Reason, Row};
 
-/// The bounds of a row's texts.
-const MAX_REASON: usize = 1_024;
+/// The bound of a row's evidence.
 const MAX_EVIDENCE: usize = 8;
 /// Why a certificate was refused, so that nothing in it is proven.
 const UNVERIFIED: [Reason; 4] =
     [Reason::X509AuthenticationFailure, Reason::PeerIdentityNotVerified, Reason::NoCertificatesInChain, Reason::CannotParseSslCredentials];
-/// Titles of other reasons in the text; all of them stand in `alternatives`.
-const MAX_TITLES: usize = 2;
 
 /// What the source says that the log does not.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +54,9 @@ pub struct Context {
     /// Their texts can be divided in more than one way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unclear: bool,
+    /// What is never certain in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubt: Vec<Field>,
     /// They are a group of their own: no other kind of record belongs to it.
     pub stack: bool,
     /// They are a refusal even when nothing follows.
@@ -153,6 +154,18 @@ impl Context {
         self.evidence.truncate(MAX_EVIDENCE);
     }
 
+    /// What is not certain. What may be a stranger's words never is.
+    pub fn doubts(&self) -> Vec<Field> {
+        let mut doubts = self.doubt.clone();
+        if self.forgeable {
+            doubts.extend([Field::ClientId, Field::IpAddress]);
+        }
+        if self.unclear {
+            doubts.extend([Field::ClientId, Field::IpAddress, Field::Username]);
+        }
+        doubts
+    }
+
     /// What a terminator's log says of a connection that it handed on.
     pub fn link(&self, settings: &Settings) -> Link {
         let facts = &self.facts;
@@ -164,6 +177,10 @@ impl Context {
             client_port: facts.client_port,
             subject: facts.subject.clone(),
             tls_used: facts.tls.or(facts.listener_tls).or(settings.listener_tls(facts.server_port)),
+            client_id: facts.client_id.clone(),
+            username: facts.username.clone(),
+            password_provided: facts.password_provided,
+            inferred: self.doubts(),
             ts: self.ts,
             evidence: self.evidence.clone(),
         }
@@ -221,6 +238,7 @@ impl Context {
         if reasons.is_empty() {
             reasons.push(Reason::Other);
         }
+        reason::with_password(&mut reasons, facts.password_provided);
         if tls_used != Some(false) {
             reasons.extend(self.why.if_tls.iter().copied());
         }
@@ -238,7 +256,7 @@ impl Context {
             username: facts.username.clone(),
             password_provided: facts.password_provided,
             tls_used,
-            reason: reason_text(reason_code, &alternatives, &self.why.words),
+            reason: reason::text(reason_code, &alternatives, &self.why.words),
             reason_code,
             alternatives,
             inferred,
@@ -251,20 +269,4 @@ impl Context {
             upstream: facts.upstream_port.map(|port| (facts.upstream_ip, port)),
         }
     }
-}
-
-/// The documented title, those that it could be as well, and the broker's own words.
-fn reason_text(code: Reason, alternatives: &[Reason], words: &[String]) -> String {
-    let mut text = code.title().to_owned();
-    let also: Vec<&str> = alternatives.iter().filter(|reason| **reason != Reason::Other).map(|reason| reason.title()).collect();
-    if !also.is_empty() {
-        text.push_str(" (or ");
-        text.push_str(&also[..also.len().min(MAX_TITLES)].join(", "));
-        text.push_str(if also.len() > MAX_TITLES { ", …)" } else { ")" });
-    }
-    if !words.is_empty() {
-        text.push_str(": ");
-        text.push_str(&words.join("; "));
-    }
-    crate::text::escaped(text.as_bytes(), MAX_REASON)
 }

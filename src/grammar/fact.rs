@@ -38,6 +38,7 @@ facts! {
     ClientName "client_name" "the client ID, or the client's address where the broker does not know the ID" Text;
     Username "username" "the username that the client sent" Text;
     ClientIp "client_ip" "the client's address" Ip;
+    ClaimedIp "claimed_ip" "the client's address as a header says that anybody who reaches the listener may write" Ip;
     ClientPort "client_port" "the client's port" Port;
     ServerPort "server_port" "the port of the listener" Port;
     Subject "subject" "the subject of the client's certificate" Text;
@@ -87,6 +88,8 @@ pub enum Kind {
     Hex,
     /// Text in single or double quotes with backslash escapes, which are undone (C, JSON, Rust and X.509 names).
     Quoted,
+    /// Any bytes, in which quotes, backslashes and closing brackets may be escaped as in syslog's structured data.
+    Structured,
     /// An Erlang term: a binary or string (`<<"a">>`, `<<97>>`, `"a"`, `[97]`), whose text is the value, or an atom.
     Erlang,
     /// Any bytes, in UTF-8 that was taken for Latin-1 and encoded a second time.
@@ -111,6 +114,7 @@ impl Kind {
         Kind::Int,
         Kind::Hex,
         Kind::Quoted,
+        Kind::Structured,
         Kind::Erlang,
         Kind::Latin1,
         Kind::Number,
@@ -130,6 +134,7 @@ impl Kind {
             Kind::Int => "int",
             Kind::Hex => "hex",
             Kind::Quoted => "quoted",
+            Kind::Structured => "structured",
             Kind::Erlang => "erlang",
             Kind::Latin1 => "latin1",
             Kind::Number => "number",
@@ -145,6 +150,6 @@ impl Kind {
 
     /// Whether a client could put anything it likes into such a capture.
     pub fn is_free(self) -> bool {
-        matches!(self, Kind::Text | Kind::Line | Kind::Latin1)
+        matches!(self, Kind::Text | Kind::Line | Kind::Latin1 | Kind::Structured)
     }
 }

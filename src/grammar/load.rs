@@ -255,6 +255,7 @@ fn rule<'s>(
         tears: table.flag(reader, "tears").unwrap_or(outcome == Some(Outcome::Torn)),
         whole: table.flag(reader, "whole").unwrap_or(false),
         frees: table.flag(reader, "frees").unwrap_or(false),
+        corrects: table.flag(reader, "corrects").unwrap_or(false),
         elimination: table.flag(reader, "elimination").unwrap_or(false),
         listed_only: table.flag(reader, "listed_only").unwrap_or(false),
         doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),
@@ -344,8 +345,12 @@ fn fields_way<'s>(reader: &mut Reader<'s>, value: &toml::Spanned<DeValue<'s>>) -
             rank.0 += least(&Pattern::literal_len) + 1;
             rank.1 += least(&typed);
             let literal = if let [only] = patterns.as_slice() { literal::longest(only) } else { Vec::new() };
-            if literal.len() > best.len() {
-                best = literal;
+            // The name stands there as well; that of a value inside another value at least with its last part.
+            let by_name = literal::safe_run(name.rsplit('.').next().unwrap_or_default().as_bytes());
+            for literal in [literal.as_slice(), by_name] {
+                if literal.len() > best.len() && (best.len() < literal::GOOD || !std::ptr::eq(literal, by_name)) {
+                    best = literal.to_vec();
+                }
             }
         }
         written.extend(texts.iter().map(|text| format!("{}: {}", key.get_ref(), text.value)));

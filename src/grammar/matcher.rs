@@ -117,6 +117,16 @@ impl Matcher {
         Matcher { steps, free_texts }
     }
 
+    /// How many free texts it has.
+    pub(super) fn free_texts(&self) -> usize {
+        self.free_texts
+    }
+
+    /// The facts that it captures, in order.
+    pub(super) fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
+        self.steps.iter().filter_map(|step| if let Step::Capture { fact, .. } = step { Some(*fact) } else { None })
+    }
+
     /// Matches the whole record.
     pub fn run(&self, record: &[u8]) -> Option<Captures> {
         // Most records fail at an end, which is the cheapest place to look.
@@ -235,7 +245,7 @@ impl Walk<'_> {
 pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
     let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
     match kind {
-        Kind::Text | Kind::Latin1 | Kind::Quoted | Kind::Erlang => input.len(),
+        Kind::Text | Kind::Latin1 | Kind::Structured | Kind::Quoted | Kind::Erlang => input.len(),
         Kind::Line => memchr::memchr(b'\n', input).unwrap_or(input.len()),
         Kind::Peer => input.iter().position(|byte| *byte == b' ').unwrap_or(input.len()),
         Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
@@ -253,7 +263,7 @@ pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
 pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
     let whole = |fits: bool| fits.then_some((0, bytes.len()));
     match kind {
-        Kind::Text | Kind::Latin1 => Some((0, bytes.len())),
+        Kind::Text | Kind::Latin1 | Kind::Structured => Some((0, bytes.len())),
         Kind::Line => whole(!bytes.contains(&b'\n')),
         Kind::Word => whole(!bytes.is_empty()),
         Kind::Ip => address(bytes),
@@ -403,7 +413,7 @@ mod tests {
 
     fn value_of(kind: Kind) -> BoxedStrategy<String> {
         match kind {
-            Kind::Text | Kind::Line | Kind::Latin1 => "[ -~é]{0,20}".boxed(),
+            Kind::Text | Kind::Line | Kind::Latin1 | Kind::Structured => "[ -~é]{0,20}".boxed(),
             Kind::Erlang => "<<\"[ -!#-;=?-\\[\\]-~]{0,10}\">>".boxed(),
             Kind::Number => any::<u32>().prop_map(|number| format!("{number:#x}")).boxed(),
             Kind::Bool => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),

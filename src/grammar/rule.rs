@@ -29,7 +29,7 @@ pub struct Grammar {
     pub random_ids: Option<usize>,
     /// Usernames that the broker prints where the client sent none.
     pub no_username: Vec<Vec<u8>>,
-    /// Beginnings of a `{transport}` that say that the listener uses TLS (true) or not (false); the longest that fits counts.
+    /// Beginnings of a `{transport}` (or ends, after a `*`) that say that the listener uses TLS (true) or not (false); the longest that fits counts.
     pub transports: Vec<(Vec<u8>, bool)>,
     /// What names a conversation, in order: the first of which a record holds all parts.
     pub keys: Vec<Key>,
@@ -320,6 +320,8 @@ pub struct Rule {
     pub whole: bool,
     /// Its connection is gone, and the next record with its name is another connection's.
     pub frees: bool,
+    /// The address that it names counts, not that of the connection's opening: something before the client opened it.
+    pub corrects: bool,
     /// A connection that it does not name may be found by elimination.
     pub elimination: bool,
     /// Only connections whose opening is logged end so: it is certain also beside an `unlisted` listener.
@@ -414,7 +416,25 @@ impl Grammar {
                 }
             }
         }
-        best.map(|(_, rule, captures)| (rule, captures))
+        let (_, rule, mut captures) = best?;
+        captures.ambiguous |= self.reads_otherwise(message, rule, &captures);
+        Some((rule, captures))
+    }
+
+    /// Whether a rule of the same form, which differs in its literal text only, divides the record in another way: then a
+    /// client's words may be what says how the connection ended.
+    fn reads_otherwise(&self, message: Message<'_>, best: &Rule, captures: &Captures) -> bool {
+        let ends = |rule: &Rule| matches!(rule.outcome, Outcome::Refused | Outcome::Accepted | Outcome::Proxied);
+        if !ends(best) || !best.ways.iter().any(Way::is_free) {
+            return false;
+        }
+        let form = |way: &Way| way.captures();
+        let forms: Vec<_> = best.ways.iter().map(form).collect();
+        let others = self.rules.iter().filter(|rule| ends(rule) && rule.outcome != best.outcome);
+        others.flat_map(|rule| rule.ways.iter()).filter(|way| way.is_free() && forms.contains(&form(way))).any(|way| {
+            way.run(message)
+                .is_some_and(|other| [Fact::ClientId, Fact::Username].iter().any(|fact| other.range(*fact) != captures.range(*fact)))
+        })
     }
 
     /// Whether the broker prints this where it does not know the client ID.
@@ -441,7 +461,10 @@ impl Grammar {
 
     /// Whether a transport in the broker's words is one with TLS.
     pub fn transport_tls(&self, transport: &[u8]) -> Option<bool> {
-        let fits = self.transports.iter().filter(|(begins, _)| transport.starts_with(begins));
+        let fits = self.transports.iter().filter(|(words, _)| match words.strip_prefix(b"*") {
+            Some(end) => transport.ends_with(end),
+            None => transport.starts_with(words),
+        });
         fits.max_by_key(|(begins, _)| begins.len()).map(|(_, tls)| *tls)
     }
 
@@ -465,6 +488,19 @@ impl Way {
     /// Matches the whole message, divided so that this fact has this value; only patterns can be divided anew.
     pub fn run_where(&self, text: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
         if let How::Pattern(matcher) = &self.how { matcher.run_where(text, given) } else { None }
+    }
+
+    /// Whether it has several free texts, which can divide a record in several ways.
+    fn is_free(&self) -> bool {
+        matches!(&self.how, How::Pattern(matcher) if matcher.free_texts() > 1)
+    }
+
+    /// What it captures, in order, but for codes.
+    fn captures(&self) -> Vec<Fact> {
+        match &self.how {
+            How::Pattern(matcher) => matcher.facts().filter(|fact| *fact != Fact::Code).collect(),
+            How::Regex(..) | How::Fields(_) => Vec::new(),
+        }
     }
 
     /// Matches the whole message.

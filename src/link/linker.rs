@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::merge::{Proof, joined, unjoined};
 use super::passages::{Passage, Passages};
-use crate::model::{Attempt, Link, Millis, Row};
+use crate::model::{Attempt, Identity, Link, Millis, Row};
 
 /// How long a refusal waits for the other log, in real time.
 const WAITS: Millis = 1_500;
@@ -160,6 +160,10 @@ impl Linker {
             client_port: row.peer.map(|peer| peer.port()),
             subject: None,
             tls_used: row.tls_used,
+            client_id: Some(row.client_id.clone()).filter(|_| row.identity == Identity::ClientId),
+            username: row.username.clone(),
+            password_provided: row.password_provided,
+            inferred: row.inferred.clone(),
             ts: row.ts,
             evidence: row.evidence.clone(),
         };

@@ -1,5 +1,6 @@
 //! Makes one row of what the broker and the terminator before it say of one attempt.
 
+use crate::conversation::reason;
 use crate::model::{Field, Identity, Link, Reason, Row};
 use crate::text::escaped;
 
@@ -31,31 +32,33 @@ pub(super) fn joined(mut row: Row, link: &Link, own: Option<&Row>, proof: Proof)
         deduced.push(Field::TlsUsed);
     }
     let named = row.identity == Identity::ClientId;
-    if let Some(own) = own {
-        if row.username.is_none() && own.username.is_some() {
-            row.username.clone_from(&own.username);
-            deduced.push(Field::Username);
-        }
-        if row.password_provided.is_none() && own.password_provided.is_some() {
-            row.password_provided = own.password_provided;
-            deduced.push(Field::PasswordProvided);
-        }
-        if tells_more(own, &row) {
-            (row.reason_code, row.alternatives) = (own.reason_code, own.alternatives.clone());
-            row.reason.clone_from(&own.reason);
-            deduced.push(Field::Reason);
-        }
-        row.inferred.extend(own.inferred.iter().filter(|field| !named || **field != Field::ClientId));
+    // What the broker could not read the terminator may have misread.
+    let was_read = own.is_some() || row.reason_code != Reason::Other;
+    let client_id = link.client_id.as_ref().filter(|_| was_read);
+    if row.username.is_none() && link.username.is_some() && was_read {
+        row.username.clone_from(&link.username);
+        deduced.push(Field::Username);
     }
+    if row.password_provided.is_none() && link.password_provided.is_some() && was_read {
+        row.password_provided = link.password_provided;
+        deduced.push(Field::PasswordProvided);
+        with_password(&mut row);
+    }
+    if let Some(own) = own.filter(|own| tells_more(own, &row)) {
+        (row.reason_code, row.alternatives) = (own.reason_code, own.alternatives.clone());
+        row.reason.clone_from(&own.reason);
+        deduced.push(Field::Reason);
+    }
+    row.inferred.extend(link.inferred.iter().filter(|field| !named || **field != Field::ClientId));
     if !named {
         // The certificate was accepted and the login refused: many devices may share one, so it stands in the reason only.
-        (row.identity, row.client_id) = match (own.filter(|own| own.identity == Identity::ClientId), &row.username, row.ip_address) {
-            (Some(own), ..) => (Identity::ClientId, own.client_id.clone()),
+        (row.identity, row.client_id) = match (client_id, &row.username, row.ip_address) {
+            (Some(client_id), ..) => (Identity::ClientId, client_id.clone()),
             (None, Some(username), _) => (Identity::Username, username.clone()),
             (None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
             (None, None, None) => (Identity::Address, "unknown".to_owned()),
         };
-        row.inferred.retain(|field| *field != Field::ClientId || own.is_some_and(|own| own.inferred.contains(&Field::ClientId)));
+        row.inferred.retain(|field| *field != Field::ClientId || link.inferred.contains(&Field::ClientId));
         deduced.push(Field::ClientId);
     }
     if let Some(subject) = &link.subject {
@@ -70,6 +73,19 @@ pub(super) fn joined(mut row: Row, link: &Link, own: Option<&Row>, proof: Proof)
     let more: Vec<String> = link.evidence.iter().filter(|line| !row.evidence.contains(line)).take(room).cloned().collect();
     row.evidence.splice(0..0, more);
     row
+}
+
+/// Whether a password was sent tells some of the broker's reasons apart.
+fn with_password(row: &mut Row) {
+    let mut reasons = vec![row.reason_code];
+    reasons.extend(&row.alternatives);
+    reason::with_password(&mut reasons, row.password_provided);
+    let code = reasons.remove(0);
+    if (code, &reasons) != (row.reason_code, &row.alternatives) {
+        let words: Vec<String> = row.reason.split_once(": ").map(|(_, words)| words.to_owned()).into_iter().collect();
+        row.reason = reason::text(code, &reasons, &words);
+        (row.reason_code, row.alternatives) = (code, reasons);
+    }
 }
 
 /// A row of which nothing is known but the terminator's own address, which is nobody's.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, Row};
+use super::{Field, Millis, Row};
 
 /// What a row's `clientId` was taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,6 +88,18 @@ pub struct Link {
     pub subject: Option<String>,
     /// Whether the client used TLS.
     pub tls_used: Option<bool>,
+    /// The client ID, where the terminator reads the CONNECT.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// The username, where it does.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// Whether a password was sent, where it does.
+    #[serde(default)]
+    pub password_provided: Option<bool>,
+    /// What of this is not certain.
+    #[serde(default)]
+    pub inferred: Vec<Field>,
     /// When it was handed on.
     pub ts: Millis,
     /// The lines that say so.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::time::{Stamp, TimeContext, TimeFormat};
-use crate::grammar::{Captures, Element, Fact, Grammar, Header, accepts, longest};
+use crate::grammar::{Captures, Element, Fact, Grammar, Header, Kind, accepts, longest};
 
 /// A stamp of unknown form is looked for in this many bytes.
 const LONGEST_STAMP: usize = 80;
@@ -86,12 +86,16 @@ impl HeaderReader {
                 }
             }
         }
+        let mut learned = None;
         if let Some((index, format)) = &self.learned
             && let Some(header) = grammar.headers.get(*index)
             && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true)
-            && (parts.stamp.is_some() || known(parts.message))
         {
-            return Some(parts);
+            if known(parts.message) {
+                return Some(parts);
+            }
+            // Perhaps another header fits better: one may begin like another.
+            learned = parts.stamp.is_some().then_some(parts);
         }
         let stamped = self.learned.as_ref().is_some_and(|(_, format)| format.is_some());
         for (index, header) in grammar.headers.iter().enumerate() {
@@ -108,7 +112,7 @@ impl HeaderReader {
                 }
             }
         }
-        None
+        learned
     }
 }
 
@@ -143,8 +147,10 @@ fn fit<'a>(
                 let next = border(elements.get(index + 1));
                 let most = longest(*kind, rest);
                 // The first place at which the header can go on: what follows it is a stranger's.
-                let mut ends = memchr::memmem::find_iter(rest, next).take_while(|end| *end <= most);
-                let end = ends.find(|end| accepts(*kind, &rest[..*end]).is_some())?;
+                let ends = memchr::memmem::find_iter(rest, next).take_while(|end| *end <= most);
+                let mut ends = ends.filter(|end| accepts(*kind, &rest[..*end]).is_some());
+                // But an address may hold the text that ends it: `2001:db8::7:1:5555`.
+                let end = if *kind == Kind::Ip { ends.last() } else { ends.next() }?;
                 if *fact != Fact::Ignored {
                     let at = text.len() - rest.len();
                     captures.set(*fact, *kind, at, at + end);

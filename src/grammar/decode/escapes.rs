@@ -19,6 +19,24 @@ pub(crate) fn undone(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// The text without the escapes of syslog's structured data, where it has them: one in which another character follows a
+/// backslash, or in which a quote or a closing bracket stands without one, was not escaped.
+pub(crate) fn structured(text: &[u8]) -> Cow<'_, [u8]> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'\\' => match rest.next() {
+                Some(escaped @ (b'"' | b'\\' | b']')) => out.push(*escaped),
+                _ => return Cow::Borrowed(text),
+            },
+            b'"' | b']' => return Cow::Borrowed(text),
+            byte => out.push(*byte),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// What stands after a backslash; the rest is returned.
 fn one<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let hex = |from: usize, len: usize| {
@@ -90,6 +108,20 @@ fn push(out: &mut Vec<u8>, character: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_escaped_stays_as_it_is() {
+        for (written, meant) in [
+            (r"plain", "plain"),
+            (r#"a\"b\\c\]"#, r#"a"b\c]"#),
+            (r#"a"b"#, r#"a"b"#),
+            (r"o'brien\tank", r"o'brien\tank"),
+            (r"[hall]", "[hall]"),
+            (r"end\", r"end\"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&structured(written.as_bytes())), meant, "{written}");
+        }
+    }
 
     #[test]
     fn every_way_of_writing_a_character() {

@@ -14,6 +14,7 @@ use super::fact::Kind;
 pub(crate) fn value(kind: Kind, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     match kind {
         Kind::Quoted => Some(escapes::undone(bytes)),
+        Kind::Structured => Some(escapes::structured(bytes)),
         Kind::Erlang => erlang::value(bytes),
         Kind::Latin1 => Some(latin1(bytes)),
         _ => Some(Cow::Borrowed(bytes)),
