@@ -172,6 +172,21 @@ fn a_grammar_of_the_operators_own() {
 }
 
 #[test]
+fn a_grammar_begun_from_a_log() {
+    let log = "11:01:25.157 | ERROR | broker | rejected the credentials CId=pump-1, username=ann\n";
+    let place = Place::with(&[("new.log", log.as_bytes())]);
+    place.run(&["grammar", "new", "mine", "--log", "new.log"]).fine();
+    let said = place.run(&["grammar", "test", "mine/mine.toml"]).fine();
+    assert!(said.out.ends_with("1 of 1 samples pass\n"), "{said:?}");
+    let args = ["replay", "--grammars", "mine", "--grammar", "mine", "--format", "ndjson", "new.log"];
+    assert_eq!(place.run(&args).fine().ids(), ["pump-1"]);
+    // What is there is not overwritten.
+    place.run(&["grammar", "new", "mine", "--log", "new.log"]).fails(1, &["mine", "--dir"]);
+    place.run(&["grammar", "new", "My Broker", "--log", "new.log"]).fails(2, &["small letters"]);
+    place.run(&["grammar", "new", "other", "--log", "none.log"]).fails(1, &["none.log"]);
+}
+
+#[test]
 fn a_sample_that_fails() {
     let grammar = include_str!("../grammars/README.md").split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let place = Place::with(&[("own.toml", grammar.replace("\"192.0.2.7\", reason", "\"192.0.2.8\", reason").as_bytes())]);

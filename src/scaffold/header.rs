@@ -78,7 +78,9 @@ fn guess(line: &str) -> Option<Header> {
     let word = rest[gap..word_end].to_ascii_lowercase();
     if LEVELS.contains(&word.as_str()) {
         let tail = &rest[word_end..];
-        let close: String = tail.chars().take_while(|c| "])>:|".contains(*c)).chain(tail.contains(' ').then_some(' ')).collect();
+        // A level may be padded with blanks before what closes it.
+        let close: String = tail.trim_start().chars().take_while(|c| "])>:|".contains(*c)).collect();
+        let close = if close.is_empty() { " ".to_owned() } else { close + if tail.trim_start().contains(' ') { " " } else { "" } };
         header.level = Some((rest[..gap].to_owned(), close));
     } else {
         header.after = rest.chars().take_while(|c| " :]|".contains(*c)).collect();
@@ -106,8 +108,7 @@ impl Header {
     fn written(&self) -> String {
         let literal = |text: &str| text.replace('{', "{{").replace('}', "}}");
         let time = self.format.as_ref().map(|format| format!("{{time:{format}}}")).unwrap_or_default();
-        let level =
-            self.level.as_ref().map(|(before, after)| format!("{}{{_:word}}{}", literal(before), literal(after))).unwrap_or_default();
+        let level = self.level.as_ref().map(|(before, after)| format!("{}{{_}}{}", literal(before), literal(after))).unwrap_or_default();
         format!("{}{time}{level}{}{{message}}", literal(&self.before), literal(&self.after))
     }
 }

@@ -37,6 +37,18 @@ const REFUSED: [&str; 11] = [
     "invalid password",
 ];
 
+/// Names that products print before a client's ID and username, and what captures the value.
+const NAMES: [(&str, &str); 8] = [
+    ("clientid", "{client_id}"),
+    ("client_id", "{client_id}"),
+    ("client id", "{client_id}"),
+    ("cid", "{client_id}"),
+    ("username", "{username}"),
+    ("user_name", "{username}"),
+    ("user name", "{username}"),
+    ("user", "{username}"),
+];
+
 /// One kind of line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
@@ -58,12 +70,17 @@ pub(super) fn of(message: &str) -> Option<Template> {
     while let Some(c) = rest.chars().next() {
         let token: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || ".:_-".contains(*c)).collect();
         let token = token.trim_end_matches([':', '.', '-']);
-        if let Some((quoted, length)) = quoted(rest) {
+        if let Some((label, capture, length)) = named(rest, &pattern) {
+            pattern.push_str(label);
+            pattern.push_str(capture);
+            words.push_str(label);
+            words.push('…');
+            rest = &rest[length..];
+        } else if let Some(length) = quoted(rest) {
             pattern.push_str(&rest[..1]);
             pattern.push_str("{_}");
             pattern.push_str(&rest[length - 1..length]);
             words.push('…');
-            let _ = quoted;
             rest = &rest[length..];
         } else if !address && let Some(port) = endpoint(token) {
             pattern.push_str(if port { "{client_ip}:{client_port}" } else { "{client_ip}" });
@@ -87,11 +104,29 @@ pub(super) fn of(message: &str) -> Option<Template> {
     Some(Template { pattern, refused: REFUSED.iter().any(|word| lower.contains(word)), words })
 }
 
-/// A text in quotes at the start, and its length with them.
-fn quoted(text: &str) -> Option<(&str, usize)> {
+/// The length of a text in quotes at the start, with them.
+fn quoted(text: &str) -> Option<usize> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-    let end = text[1..].find(quote)?;
-    Some((&text[1..=end], end + 2))
+    Some(text[1..].find(quote)? + 2)
+}
+
+/// A value with a telling name before it (`CId=x`, `username: y`): the name as it stands, what captures the value, and the length of
+/// both. No fact is captured twice.
+fn named<'a>(text: &'a str, before: &str) -> Option<(&'a str, &'static str, usize)> {
+    let fits =
+        |name: &&(&str, &str)| text.get(..name.0.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.0)) && !before.contains(name.1);
+    let (name, capture) = NAMES.iter().find(fits)?;
+    if before.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let label = ["='", "=\"", ": '", ": \"", "=", ": "].iter().find(|border| text[name.len()..].starts_with(**border))?;
+    let start = name.len() + label.len();
+    let value = &text[start..];
+    let end = match label.chars().last().filter(|c| matches!(c, '\'' | '"')) {
+        Some(quote) => value.find(quote)?,
+        None => [", ", "; ", ") "].iter().filter_map(|border| value.find(border)).min().unwrap_or(value.len()),
+    };
+    Some((&text[..start], capture, start + end))
 }
 
 /// Whether this is an address (false) or an address with a port (true).
@@ -113,5 +148,8 @@ mod tests {
         assert_eq!(template.pattern, "client '{_}' at {client_ip}:{client_port} refused (code {_:word} bad {{user}}");
         assert!(template.refused);
         assert_eq!(of("listener started"), None);
+        let template = of("rejected the credentials CId=evil, username=x, username=y").unwrap();
+        assert_eq!(template.pattern, "rejected the credentials CId={client_id}, username={username}, username=y");
+        assert_eq!(of("login of clientid: 'a b' failed").unwrap().pattern, "login of clientid: '{client_id}' failed");
     }
 }
