@@ -96,6 +96,9 @@ pub struct Joiner {
     /// Which listeners use TLS, where the log says so.
     #[serde(default)]
     listeners: BTreeMap<u16, bool>,
+    /// Refusals that wait for the records that open their connections have numbers, where nothing names them.
+    #[serde(default)]
+    parked: u64,
     /// How many more bytes may be a stranger's.
     #[serde(default)]
     strangers: usize,
@@ -240,7 +243,9 @@ impl Joiner {
             Outcome::Accepted => self.accept(grammar, settings, &said.heard, key, record, out),
             Outcome::Ended => {
                 self.lanes.remove(lane(&record.facts));
-                key.and_then(|key| self.keyed.take(&key));
+                if let Some(parked) = key.and_then(|key| self.keyed.take(&key)).filter(|conversation| conversation.parked) {
+                    self.tell(settings, parked, out);
+                }
                 Effect::Session
             }
             Outcome::Closed => self.close(grammar, settings, said.rule, record, out),
@@ -320,8 +325,25 @@ impl Joiner {
     }
 
     /// A conversation's refusal that stood alone is told.
-    fn tell(&self, settings: &Settings, conversation: Conversation, out: &mut Vec<Attempt>) {
+    fn tell(&mut self, settings: &Settings, mut conversation: Conversation, out: &mut Vec<Attempt>) {
+        if conversation.parked {
+            self.seek(settings, &mut conversation);
+        }
         out.push(Attempt::Refused(self.row(conversation.context, settings, conversation.inferred)));
+    }
+
+    /// Nothing came that opens the connection of a refusal: it is one of those that are open, if the refusal names none; otherwise
+    /// another process serves it, and only its address leads to the listener.
+    fn seek(&mut self, settings: &Settings, conversation: &mut Conversation) {
+        if conversation.context.facts.connection.is_none() {
+            self.eliminate(settings, &mut conversation.context, &mut conversation.inferred);
+            self.open.settle();
+        } else if let Some(address) = conversation.context.facts.client_ip
+            && let Some(port) = self.open.listener_of(address)
+        {
+            conversation.context.facts.server_port = Some(port);
+            conversation.inferred.push(Field::TlsUsed);
+        }
     }
 
     /// The row of a refusal. What may be a stranger's words is never certain.
@@ -415,8 +437,21 @@ impl Joiner {
                 self.put(settings, key, earlier, out);
                 return Effect::Known;
             }
+            if late && earlier.parked {
+                let (ts, ts_inferred) = (earlier.context.ts, earlier.context.ts_inferred);
+                let mut facts = record.facts.clone();
+                facts.add(&earlier.context.facts);
+                add(&mut earlier.context, record);
+                (earlier.context.facts, earlier.context.ts, earlier.context.ts_inferred) = (facts, ts, ts_inferred);
+                let row = self.row(earlier.context.clone(), settings, earlier.inferred.clone());
+                out.push(Attempt::Refused(row.clone()));
+                let told = Conversation { opened: true, parked: false, told: Some(row), ..earlier };
+                self.put(settings, key, told, out);
+                return Effect::Refused("by what names the connection, whose opening came after it");
+            }
             if late {
                 conversation.context = earlier.context;
+                conversation.inferred = earlier.inferred;
             } else if earlier.context.alone && earlier.told.is_none() && !earlier.accepted {
                 self.tell(settings, earlier, out);
             }
@@ -586,6 +621,10 @@ impl Joiner {
         }
         if let Some(mut pending) = self.lanes.remove(&lane) {
             if !pending.stack && agree(&pending, &record) {
+                if grammar.is_keyed() && lane.is_empty() {
+                    // Several connections write at once, and neither record names the one that both are of.
+                    pending.doubt.extend(only_in(&pending.facts, &record.facts));
+                }
                 pending.facts.settle_name(&record.facts);
                 merge(&mut pending, record);
                 record = pending;
@@ -622,6 +661,14 @@ impl Joiner {
             record.facts.client_id = Some(name);
         }
         self.forget_guess(record.facts.client_id.as_deref());
+        if rule.opened_later && !opened_before {
+            self.parked += 1;
+            let key = key.unwrap_or_else(|| format!("p:{}", self.parked));
+            record.alone = true;
+            let parked = Conversation { last: record.ts, context: record, parked: true, ..Conversation::default() };
+            self.put(settings, key, parked, out);
+            return Effect::Refused("waits for the record that opens its connection");
+        }
         let mut inferred = Vec::new();
         let mut how = "named by the record";
         let mut by_key = true;
@@ -776,6 +823,17 @@ fn is_forgeable(rule: &Rule, heard: &Heard<'_>) -> bool {
 fn is_anothers(rule: &Rule, earlier: &Facts, facts: &Facts) -> bool {
     let listeners = earlier.listener_tls.zip(facts.listener_tls);
     rule.frees && (!earlier.agree(facts) || listeners.is_some_and(|(one, two)| one != two))
+}
+
+/// The fields that an earlier record knows and this one does not.
+fn only_in(earlier: &Facts, later: &Facts) -> Vec<Field> {
+    let fields = [
+        (Field::ClientId, earlier.client_id.is_some() && later.client_id.is_none()),
+        (Field::Username, earlier.username.is_some() && later.username.is_none()),
+        (Field::PasswordProvided, earlier.password_provided.is_some() && later.password_provided.is_none()),
+        (Field::IpAddress, earlier.client_ip.is_some() && later.client_ip.is_none()),
+    ];
+    fields.into_iter().filter_map(|(field, only)| only.then_some(field)).collect()
 }
 
 /// Whether what waits can belong to this record.

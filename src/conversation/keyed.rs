@@ -31,6 +31,9 @@ pub(super) struct Conversation {
     pub(super) accepted: bool,
     /// Its refusal was told, as this row.
     pub(super) told: Option<Box<Row>>,
+    /// It was refused, and waits for the record that opened it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) parked: bool,
     /// What was not certain when it was told.
     pub(super) inferred: Vec<Field>,
     /// The time of its last record.

@@ -273,6 +273,11 @@ impl Open {
         self.likeliest(ts, |_| None).map(|index| &self.list[index])
     }
 
+    /// The port of the listener by which this address came in last.
+    pub(super) fn listener_of(&self, address: IpAddr) -> Option<u16> {
+        self.list.iter().rev().find(|open| open.facts.client_ip == Some(address)).and_then(|open| open.facts.server_port)
+    }
+
     /// An address alone names no connection: several may be of one address, and those of a Unix socket have none.
     fn position(&self, facts: &Facts) -> Option<usize> {
         let same = |open: &Opened| match (&facts.connection, &open.facts.connection) {

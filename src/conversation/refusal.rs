@@ -238,7 +238,13 @@ impl Context {
         if reasons.is_empty() {
             reasons.push(Reason::Other);
         }
-        reason::with_password(&mut reasons, facts.password_provided);
+        let provided = facts.password_provided.filter(|_| !inferred.contains(&Field::PasswordProvided));
+        reason::with_password(&mut reasons, provided);
+        if facts.password_provided == Some(false)
+            && let Some(at) = reasons.iter().position(|reason| *reason == Reason::NoPasswordProvided)
+        {
+            reasons[..=at].rotate_right(1);
+        }
         if tls_used != Some(false) {
             reasons.extend(self.why.if_tls.iter().copied());
         }

@@ -250,6 +250,7 @@ fn rule<'s>(
         after_accepted: table.flag(reader, "after_accepted").unwrap_or(false),
         needs_context: table.flag(reader, "needs_context").unwrap_or(false),
         repeats: table.flag(reader, "repeats").unwrap_or(false),
+        opened_later: table.flag(reader, "opened_later").unwrap_or(false),
         torn_begins: table.flag(reader, "torn_begins").unwrap_or(false),
         torn_ends: table.flag(reader, "torn_ends").unwrap_or(false),
         tears: table.flag(reader, "tears").unwrap_or(outcome == Some(Outcome::Torn)),

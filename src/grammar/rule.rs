@@ -312,6 +312,8 @@ pub struct Rule {
     pub repeats: bool,
     /// A stranger's line feed may have torn it: what follows it may be his.
     pub tears: bool,
+    /// The record that opens its connection may come after it: waits for that.
+    pub opened_later: bool,
     /// It lacks its end, which may stand further down: until then it waits.
     pub torn_begins: bool,
     /// It may be the end of a record that was torn; so may any that no rule takes.

@@ -74,6 +74,8 @@ impl HeaderReader {
         context: &TimeContext<'_>,
         known: impl Fn(&[u8]) -> bool,
     ) -> Option<Parts<'a>> {
+        // Where lines without a header go on with a record, a line of somebody's words must not teach another form of stamp.
+        let framed = grammar.framing.is_some();
         // One that says more of the same stamp stands before it: a line that any header fits, which a stranger may write, must not
         // make the rest of the log unreadable.
         if let Some((index, format)) = &self.learned
@@ -81,7 +83,7 @@ impl HeaderReader {
         {
             let same = grammar.headers[..*index].iter().filter(|header| time_of(header) == time_of(learned));
             for header in same {
-                if let Some((parts, _)) = fit(header, format.as_ref(), text, context, &known) {
+                if let Some((parts, _)) = fit(header, format.as_ref(), text, context, &known, framed) {
                     return Some(parts);
                 }
             }
@@ -89,7 +91,7 @@ impl HeaderReader {
         let mut learned = None;
         if let Some((index, format)) = &self.learned
             && let Some(header) = grammar.headers.get(*index)
-            && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true)
+            && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true, framed)
         {
             if known(parts.message) {
                 return Some(parts);
@@ -103,7 +105,7 @@ impl HeaderReader {
                 continue;
             }
             for format in [self.declared.as_ref(), None] {
-                if let Some((parts, format)) = fit(header, format, text, context, &known) {
+                if let Some((parts, format)) = fit(header, format, text, context, &known, framed) {
                     self.learned = Some((index, format));
                     return Some(parts);
                 }
@@ -127,6 +129,7 @@ fn fit<'a>(
     text: &'a [u8],
     context: &TimeContext<'_>,
     known: &dyn Fn(&[u8]) -> bool,
+    framed: bool,
 ) -> Option<(Parts<'a>, Option<TimeFormat>)> {
     let mut rest = text;
     let mut stamp = None;
@@ -167,11 +170,11 @@ fn fit<'a>(
                     let (read, after) = format.read(rest, context)?;
                     (stamp, rest, used) = (Some(read), after, Some(format));
                 } else if elements.get(index + 2) == Some(&Element::Message) {
-                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, known)?;
+                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, known, framed)?;
                     (stamp, rest, used) = (Some(read), after, Some(format));
                 } else {
                     // What the message is, only the rest of the header tells.
-                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, &|_| true)?;
+                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, &|_| true, framed)?;
                     (stamp, rest, used) = (Some(read), after, Some(format));
                 }
             }
@@ -187,13 +190,14 @@ fn derive<'a>(
     border: &[u8],
     context: &TimeContext<'_>,
     known: &dyn Fn(&[u8]) -> bool,
+    framed: bool,
 ) -> Option<(Stamp, TimeFormat, &'a [u8])> {
     let window = &text[..text.len().min(LONGEST_STAMP)];
     memchr::memmem::find_iter(window, border).find_map(|end| {
         if end == 0 || !known(text.get(end + border.len()..)?) {
             return None;
         }
-        let format = TimeFormat::derive(&text[..end])?;
+        let format = TimeFormat::derive(&text[..end]).filter(|format| !framed || format.begins_with_time())?;
         let (stamp, rest) = format.read(text, context)?;
         rest.starts_with(border).then_some((stamp, format, rest))
     })

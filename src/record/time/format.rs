@@ -27,6 +27,11 @@ impl TimeFormat {
         super::derive::derive(sample)
     }
 
+    /// Whether it begins with the time itself, perhaps in a bracket, and not with words or blanks of its own.
+    pub fn begins_with_time(&self) -> bool {
+        !matches!(self.items.first(), Some(Item::Literal(text)) if !matches!(text.as_slice(), b"[" | b"(" | b"<"))
+    }
+
     /// Reads a stamp from the start of `input`, and returns it with what follows; none when it doesn't fit. Allocates nothing.
     pub fn read<'a>(&self, input: &'a [u8], context: &TimeContext<'_>) -> Option<(Stamp, &'a [u8])> {
         let mut fields = Fields::default();
