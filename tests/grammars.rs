@@ -93,9 +93,16 @@ fn rules(grammar: &Arc<Grammar>, options: Options, bytes: &[u8]) -> BTreeSet<Str
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let mut trace = Trace::default();
         engine.line(line, NOW, &mut Vec::new(), Some(&mut trace));
-        used.extend(trace.rule.map(|(name, _)| name));
+        used.extend(all(&trace));
     }
+    used.extend(engine.finish_traced(&mut Vec::new()).iter().flat_map(all));
     used
+}
+
+/// The rules of a line, and of the records that ended before it.
+fn all(trace: &Trace) -> Vec<String> {
+    let traces = std::iter::successors(Some(trace), |trace| trace.earlier.as_deref());
+    traces.filter_map(|trace| trace.rule.as_ref().map(|(name, _)| name.clone())).collect()
 }
 
 fn options(grammar: &Grammar, sample: &Sample) -> Options {

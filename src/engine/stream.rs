@@ -216,9 +216,17 @@ impl Stream {
     /// The end of a torn record did not come: all stand for themselves.
     fn give_up_torn(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let Some(torn) = self.torn.take() else { return };
-        self.gathered_record(&torn.beginning, around, trace);
-        for record in &torn.rest {
-            self.gathered_record(record, around, trace);
+        let mut last: Option<Trace> = None;
+        for record in std::iter::once(&torn.beginning).chain(&torn.rest) {
+            let mut own = trace.is_some().then(Trace::default);
+            self.gathered_record(record, around, &mut own.as_mut());
+            if let Some(own) = &mut own {
+                own.earlier = last.take().map(Box::new);
+            }
+            last = own;
+        }
+        if let (Some(trace), Some(last)) = (trace, last) {
+            **trace = last;
         }
     }
 
@@ -278,7 +286,13 @@ impl Stream {
     pub(super) fn finish(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         self.give_up(around);
         self.end_record(around, trace);
-        self.give_up_torn(around, &mut None);
+        if self.torn.is_some() {
+            let mut last = trace.is_some().then(Trace::default);
+            self.give_up_torn(around, &mut last.as_mut());
+            if let (Some(trace), Some(last)) = (trace, last) {
+                trace.earlier = Some(Box::new(last));
+            }
+        }
         self.joiner.flush(around.settings, around.out);
     }
 
