@@ -212,7 +212,7 @@ fn explain_runs(case: &Case, _library: &Library) -> Result<(), Failed> {
 fn rows(case: &Case, library: &Library, grammar: Option<&str>) -> Result<Vec<Row>, Failed> {
     let source = ReplaySource { grammar: grammar.map(str::to_owned), paths: vec![case.log.clone()], options: case.options() };
     let mut table = Table::default();
-    replay(library, &source, NOW, &mut table, &mut Silent)?;
+    replay(library, std::slice::from_ref(&source), NOW, &mut table, &mut Silent)?;
     Ok(table.into_rows())
 }
 

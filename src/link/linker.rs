@@ -103,6 +103,12 @@ impl Linker {
                 self.release(|held| held.row.client_id == key.client_id && held.row.ts <= ts, out);
                 out(Attempt::Accepted(key, ts), reread);
             }
+            (Side::Terminator, Attempt::Refused(row)) => {
+                // What is held of this client is older: the row must end as this one.
+                let key = row.key();
+                self.release(|held| held.passage.is_some() && held.row.ts <= row.ts && held.row.key() == key, out);
+                out(Attempt::Refused(row), reread);
+            }
             (_, Attempt::Proxied(_)) => {}
             (_, attempt) => out(attempt, reread),
         }
