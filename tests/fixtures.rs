@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 
 fn rows_are_true(case: &Case, library: &Library) -> Result<(), Failed> {
     let Some(path) = &case.truth else { return Ok(()) };
-    let score = truth::score(&rows(case, library, Some(&case.grammar))?, &truth::read(&fs::read_to_string(path)?));
+    let score = truth::score(&rows(case, library, Some(&case.grammar))?, &truth::read(&fs::read_to_string(path)?, case.silent));
     let known: BTreeSet<String> = case.known.iter().map(|known| known.fault.clone()).collect();
     let mut said = Vec::new();
     said.extend(score.faults.difference(&known).cloned());
@@ -80,7 +80,7 @@ fn rows_are_true(case: &Case, library: &Library) -> Result<(), Failed> {
 /// nobody is accused.
 fn what_an_excerpt_says_for_certain_is_true(case: &Case, library: &Library) -> Result<(), Failed> {
     let Some(path) = &case.truth else { return Ok(()) };
-    let truth = truth::read(&fs::read_to_string(path)?);
+    let truth = truth::read(&fs::read_to_string(path)?, case.silent);
     let grammar = grammar(case, library)?;
     let bytes = case.bytes();
     let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();

@@ -149,6 +149,18 @@ impl Facts {
         }
     }
 
+    /// Whether a field of the row is known.
+    pub fn has(&self, field: Field) -> bool {
+        match field {
+            Field::ClientId => self.client_id.is_some(),
+            Field::IpAddress => self.client_ip.is_some(),
+            Field::Username => self.username.is_some(),
+            Field::PasswordProvided => self.password_provided.is_some(),
+            Field::TlsUsed => self.tls.is_some(),
+            _ => false,
+        }
+    }
+
     /// Adds what another record of the same connection says; what is known already stays.
     pub fn add(&mut self, other: &Facts) {
         fn fill<T: Clone>(mine: &mut Option<T>, other: &Option<T>) {

@@ -99,6 +99,9 @@ pub struct Joiner {
     /// Refusals that wait for the records that open their connections have numbers, where nothing names them.
     #[serde(default)]
     parked: u64,
+    /// When the broker started.
+    #[serde(default)]
+    started: Option<Millis>,
     /// How many more bytes may be a stranger's.
     #[serde(default)]
     strangers: usize,
@@ -126,6 +129,14 @@ impl Joiner {
         if rule.needs_context {
             let facts = Facts::of(grammar, rule, heard);
             return self.lanes.get(lane(&facts)).is_some_and(|waiting| waiting.facts.agree(&facts));
+        }
+        if !rule.after.is_empty() {
+            let facts = Facts::of(grammar, rule, heard);
+            let fits = |waiting: &Context| waiting.rules.iter().any(|name| rule.after.contains(name)) && waiting.facts.agree(&facts);
+            // What an attempt that was told had before it matters only for what adds to it.
+            let adds = |conversation: &Conversation| conversation.told.is_none() || rule.outcome == Outcome::Details;
+            let keyed = || facts.key(&grammar.keys).and_then(|key| self.keyed.get(&key)).filter(|conversation| adds(conversation));
+            return self.lanes.get(lane(&facts)).is_some_and(fits) || keyed().is_some_and(|conversation| fits(&conversation.context));
         }
         if rule.after_accepted {
             let client = heard.raw(Fact::ClientId).or_else(|| heard.raw(Fact::ClientName));
@@ -160,7 +171,7 @@ impl Joiner {
     }
 
     /// Takes a record in.
-    pub fn take(&mut self, grammar: &Grammar, settings: &Settings, said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
+    pub fn take(&mut self, grammar: &Grammar, settings: &Settings, mut said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
         let mut facts = Facts::of(grammar, said.rule, &said.heard);
         let words = said.heard.raw(Fact::Words).map(|words| crate::record::scrubbed(grammar, words));
         let (why, handshake) = Why::of(grammar, said.rule, words.as_deref(), &mut facts);
@@ -171,7 +182,7 @@ impl Joiner {
             made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
             facts,
             why,
-            evidence: vec![said.line],
+            evidence: vec![std::mem::take(&mut said.line)],
             ts: said.ts,
             ts_inferred: said.ts_inferred,
             alone: said.rule.alone || handshake && said.rule.outcome == Outcome::Context,
@@ -179,6 +190,7 @@ impl Joiner {
             forgeable: is_forgeable(said.rule, &said.heard) || strangers,
             unclear: said.heard.captures.ambiguous,
             doubt: said.rule.doubt.iter().copied().chain(Facts::doubts(&said.heard)).collect(),
+            rules: if said.rule.outcome == Outcome::Context { vec![said.rule.name.clone()] } else { Vec::new() },
             read_at: said.read_at,
         };
         record.facts.tls_likely |= said.rule.doubt.contains(&Field::TlsUsed) && record.facts.tls.is_some();
@@ -222,9 +234,13 @@ impl Joiner {
                 Effect::Opened
             }
             Outcome::Restart => {
-                self.flush(settings, out);
-                *self = Joiner::default();
-                self.open.start();
+                let again = said.rule.repeats && self.started.is_some_and(|started| (0..=BREATH).contains(&(said.ts - started)));
+                if !again {
+                    self.flush(settings, out);
+                    *self = Joiner::default();
+                    self.open.start();
+                }
+                self.started = Some(said.ts);
                 Effect::Restart
             }
             Outcome::Unlisted => {
@@ -240,7 +256,7 @@ impl Joiner {
                 self.gap();
                 Effect::Incomplete
             }
-            Outcome::Accepted => self.accept(grammar, settings, &said.heard, key, record, out),
+            Outcome::Accepted => self.accept(grammar, settings, &said, key, record, out),
             Outcome::Ended => {
                 self.lanes.remove(lane(&record.facts));
                 if let Some(parked) = key.and_then(|key| self.keyed.take(&key)).filter(|conversation| conversation.parked) {
@@ -273,6 +289,9 @@ impl Joiner {
     /// What comes now may be a stranger's words.
     pub fn torn(&mut self) {
         self.strangers = TORN_BYTES;
+        // He may open and end connections that never were.
+        self.open.incomplete();
+        self.guessed.clear();
     }
 
     /// Time passed: what waits for a record that did not come is finished.
@@ -359,6 +378,8 @@ impl Joiner {
     pub fn gap(&mut self) {
         self.lanes.clear();
         self.keyed.lost();
+        // The next record about one of these clients may be about another attempt.
+        self.keyed.forget_told_clients();
         self.accepted = None;
         self.sessions.lost();
         self.guessed.clear();
@@ -466,10 +487,13 @@ impl Joiner {
         Effect::Opened
     }
 
-    /// Adds to a conversation that is known, and begins none.
-    fn details(&mut self, settings: &Settings, key: Option<String>, record: Context, out: &mut Vec<Attempt>) -> Effect {
-        let Some(key) = key else { return Effect::Nothing };
+    /// Adds to a conversation that is known, and begins none. A record that can be divided in two ways adds nothing.
+    fn details(&mut self, settings: &Settings, key: Option<String>, mut record: Context, out: &mut Vec<Attempt>) -> Effect {
+        let Some(key) = key.filter(|_| !record.unclear) else { return Effect::Nothing };
         let Some(mut conversation) = self.keyed.take(&key) else { return Effect::Nothing };
+        // What is known already is not doubted for being said again.
+        let new = |field: &Field| !conversation.context.facts.has(*field) && record.facts.has(*field);
+        record.doubt.retain(new);
         if conversation.told.is_some() {
             if !conversation.may_repeat(record.ts) {
                 return Effect::Nothing;
@@ -519,7 +543,7 @@ impl Joiner {
         &mut self,
         grammar: &Grammar,
         settings: &Settings,
-        heard: &Heard<'_>,
+        said: &Said<'_>,
         key: Option<String>,
         mut record: Context,
         out: &mut Vec<Attempt>,
@@ -540,7 +564,8 @@ impl Joiner {
             self.put(settings, key, conversation, out);
         }
         // 1.x prints no source port: then it is one of its address.
-        let by_address = record.facts.client_port.is_none() && record.facts.connection.is_none() && record.facts.client_ip.is_some();
+        let nameless = record.facts.client_port.is_none() && record.facts.connection.is_none();
+        let by_address = nameless && (record.facts.client_ip.is_some() || said.rule.elimination);
         let found = if by_address {
             self.find(&record, settings)
         } else {
@@ -553,7 +578,7 @@ impl Joiner {
             self.open.incomplete();
         }
         self.known_now(settings, out);
-        let name = heard.raw(Fact::ClientId).unwrap_or_default();
+        let name = said.heard.raw(Fact::ClientId).unwrap_or_default();
         if name.is_empty() {
             self.sessions.lost()
         } else {
@@ -565,7 +590,7 @@ impl Joiner {
         }
         let client_id = record.facts.client_id.clone();
         let ts = record.ts;
-        let doubtful = heard.captures.ambiguous || record.forgeable;
+        let doubtful = said.heard.captures.ambiguous || record.forgeable;
         self.accepted = Some(record);
         match client_id {
             Some(_) if doubtful => Effect::AcceptedUnclear,
@@ -619,11 +644,16 @@ impl Joiner {
         if rule.whole {
             self.flush_lane(&lane, settings, out);
         }
+        let mut inferred = Vec::new();
         if let Some(mut pending) = self.lanes.remove(&lane) {
             if !pending.stack && agree(&pending, &record) {
                 if grammar.is_keyed() && lane.is_empty() {
                     // Several connections write at once, and neither record names the one that both are of.
                     pending.doubt.extend(only_in(&pending.facts, &record.facts));
+                }
+                if lane.is_empty() && grammar.names_writers() {
+                    // It may have been another writer's.
+                    inferred.extend([Field::ClientId, Field::IpAddress, Field::Username, Field::PasswordProvided]);
                 }
                 pending.facts.settle_name(&record.facts);
                 merge(&mut pending, record);
@@ -669,7 +699,6 @@ impl Joiner {
             self.put(settings, key, parked, out);
             return Effect::Refused("waits for the record that opens its connection");
         }
-        let mut inferred = Vec::new();
         let mut how = "named by the record";
         let mut by_key = true;
         if opened_before {
@@ -868,6 +897,11 @@ fn add(earlier: &mut Context, later: Context) {
     earlier.ts = later.ts;
     earlier.ts_inferred = later.ts_inferred;
     earlier.read_at = later.read_at;
+    for rule in later.rules {
+        if !earlier.rules.contains(&rule) {
+            earlier.rules.push(rule);
+        }
+    }
     for line in later.evidence {
         if !earlier.evidence.contains(&line) {
             earlier.push_line(line);

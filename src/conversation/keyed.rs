@@ -118,6 +118,15 @@ impl Keyed {
         self.by_key.values_mut().for_each(|conversation| conversation.opened = false);
     }
 
+    /// Forgets attempts that were told, where a client ID is all that names them.
+    pub(super) fn forget_told_clients(&mut self) {
+        let told = self.by_key.iter().filter(|(key, conversation)| key.starts_with("i:") && conversation.told.is_some());
+        let keys: Vec<String> = told.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.take(&key);
+        }
+    }
+
     /// Takes out those that have waited long enough, given the time of the last record.
     pub(super) fn due(&mut self, ts: Millis) -> Vec<Conversation> {
         self.due_if(|conversation| ts - conversation.last > HOLD)

@@ -61,6 +61,9 @@ pub struct Context {
     pub stack: bool,
     /// They are a refusal even when nothing follows.
     pub alone: bool,
+    /// The rules that gave them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// When the last one was read.
     pub read_at: Millis,
 }

@@ -88,6 +88,8 @@ pub enum Kind {
     Hex,
     /// Text in single or double quotes with backslash escapes, which are undone (C, JSON, Rust and X.509 names).
     Quoted,
+    /// Text in double quotes as Rust's `{:?}` writes it: `\0` is a NUL, whatever follows it.
+    Rust,
     /// Any bytes, in which quotes, backslashes and closing brackets may be escaped as in syslog's structured data.
     Structured,
     /// An Erlang term: a binary or string (`<<"a">>`, `<<97>>`, `"a"`, `[97]`), whose text is the value, or an atom.
@@ -114,6 +116,7 @@ impl Kind {
         Kind::Int,
         Kind::Hex,
         Kind::Quoted,
+        Kind::Rust,
         Kind::Structured,
         Kind::Erlang,
         Kind::Latin1,
@@ -134,6 +137,7 @@ impl Kind {
             Kind::Int => "int",
             Kind::Hex => "hex",
             Kind::Quoted => "quoted",
+            Kind::Rust => "rust",
             Kind::Structured => "structured",
             Kind::Erlang => "erlang",
             Kind::Latin1 => "latin1",

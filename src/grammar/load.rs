@@ -90,15 +90,23 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let endings = endings(reader, &mut top);
     let mut rules: Vec<Rule> = Vec::new();
     let mut places: Vec<(String, Range<usize>)> = Vec::new();
+    let mut named = Vec::new();
     let tables = top.tables(reader, "rule");
     let has_rules = !tables.is_empty();
     for (table, span) in tables {
-        if let Some((rule, place)) = rule(reader, table, span, &endings) {
+        if let Some((rule, place)) = rule(reader, table, span, &endings, &mut named) {
             if places.iter().any(|(name, _)| *name == rule.name) {
                 reader.fault(place.clone(), format!("another rule is called \"{}\"", rule.name), "every rule has a name of its own");
             }
             places.push((rule.name.clone(), place));
             rules.push(rule);
+        }
+    }
+    for text in named {
+        if !rules.iter().any(|rule| rule.name == text.value && rule.outcome == Outcome::Context) {
+            let contexts = rules.iter().filter(|rule| rule.outcome == Outcome::Context).map(|rule| rule.name.as_str());
+            let help = near(&text.value, contexts, "the contexts are");
+            reader.fault(text.span.clone(), format!("no context rule is called \"{}\"", text.value), help);
         }
     }
     if !has_rules {
@@ -200,11 +208,13 @@ fn echo<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) ->
     Some(EchoForm { after: patterns.iter().map(Matcher::new).collect(), literals, between: between?.value.into_bytes() })
 }
 
+/// `named` collects the rules that this one speaks of.
 fn rule<'s>(
     reader: &mut Reader<'s>,
     table: &DeTable<'s>,
     span: Range<usize>,
     endings: &BTreeMap<String, Vec<Text>>,
+    named: &mut Vec<Text>,
 ) -> Option<(Rule, Range<usize>)> {
     let mut table = reader.table(table, span.clone(), "a rule");
     let name = table.needed(reader, "name");
@@ -233,6 +243,8 @@ fn rule<'s>(
     let reason = reason(reader, &mut table);
     let reason_tls = table.texts(reader, "reason_tls").iter().filter_map(|text| one_reason(reader, text)).collect();
     let words = table.text(reader, "words").map(|text| text.value);
+    let after = table.texts(reader, "after");
+    named.extend(after.iter().cloned());
     let mut rule = Rule {
         name: name.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
         outcome: outcome.unwrap_or(Outcome::Nothing),
@@ -249,6 +261,7 @@ fn rule<'s>(
         never_accepted: table.flag(reader, "never_accepted").unwrap_or(false),
         after_accepted: table.flag(reader, "after_accepted").unwrap_or(false),
         needs_context: table.flag(reader, "needs_context").unwrap_or(false),
+        after: after.into_iter().map(|text| text.value).collect(),
         repeats: table.flag(reader, "repeats").unwrap_or(false),
         opened_later: table.flag(reader, "opened_later").unwrap_or(false),
         torn_begins: table.flag(reader, "torn_begins").unwrap_or(false),
@@ -265,7 +278,7 @@ fn rule<'s>(
         ways,
     };
     table.finish(reader);
-    let conditional = rule.needs_open || rule.after_accepted || rule.never_accepted || rule.needs_context;
+    let conditional = rule.needs_open || rule.after_accepted || rule.never_accepted || rule.needs_context || !rule.after.is_empty();
     rule.ways.iter_mut().for_each(|way| way.rank.2 = conditional);
     let place = name.map_or(span, |text| text.span);
     judge(reader, &rule, &place);

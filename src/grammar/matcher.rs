@@ -245,7 +245,7 @@ impl Walk<'_> {
 pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
     let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
     match kind {
-        Kind::Text | Kind::Latin1 | Kind::Structured | Kind::Quoted | Kind::Erlang => input.len(),
+        Kind::Text | Kind::Latin1 | Kind::Structured | Kind::Quoted | Kind::Rust | Kind::Erlang => input.len(),
         Kind::Line => memchr::memchr(b'\n', input).unwrap_or(input.len()),
         Kind::Peer => input.iter().position(|byte| *byte == b' ').unwrap_or(input.len()),
         Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
@@ -272,7 +272,7 @@ pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
         Kind::Port => whole(complete(port(bytes)).is_some()),
         Kind::Int => whole(complete(int(bytes)).is_some()),
         Kind::Hex => whole(!bytes.is_empty()),
-        Kind::Quoted => complete(quoted(bytes)).map(|_| (1, bytes.len() - 2)),
+        Kind::Quoted | Kind::Rust => complete(quoted(bytes)).map(|_| (1, bytes.len() - 2)),
         Kind::Erlang => whole(decode::erlang::is_term(bytes)),
         Kind::Number => whole(decode::number(bytes).is_some()),
         Kind::Bool => whole(matches!(bytes, b"true" | b"false")),
@@ -427,7 +427,7 @@ mod tests {
             Kind::Port => any::<u16>().prop_map(|port| port.to_string()).boxed(),
             Kind::Int => any::<i32>().prop_map(|int| int.to_string()).boxed(),
             Kind::Hex => any::<u32>().prop_map(|int| format!("{int:x}")).boxed(),
-            Kind::Quoted => "[ -!#-&(-~]{0,10}".prop_map(|text| format!("\"{}\"", text.replace('\\', ""))).boxed(),
+            Kind::Quoted | Kind::Rust => "[ -!#-&(-~]{0,10}".prop_map(|text| format!("\"{}\"", text.replace('\\', ""))).boxed(),
         }
     }
 
@@ -456,7 +456,7 @@ mod tests {
             if !captures.ambiguous && parts.iter().filter(|part| part.1.is_free()).count() < 2 {
                 for ((_, kind, value), fact) in parts.iter().zip(facts) {
                     let got = captures.get(fact, line.as_bytes()).unwrap();
-                    let want = if *kind == Kind::Quoted { &value[1..value.len() - 1] } else { value };
+                    let want = if matches!(kind, Kind::Quoted | Kind::Rust) { &value[1..value.len() - 1] } else { value };
                     prop_assert_eq!(got, want.as_bytes());
                 }
             }

@@ -308,6 +308,8 @@ pub struct Rule {
     pub after_accepted: bool,
     /// It applies only while a context of its own lane waits for it.
     pub needs_context: bool,
+    /// It applies only while a context waits for it that one of these rules gave.
+    pub after: Vec<String>,
     /// The attempt may have been told before, under the same key: then it only adds to it.
     pub repeats: bool,
     /// A stranger's line feed may have torn it: what follows it may be his.
@@ -478,6 +480,12 @@ impl Grammar {
     /// Whether this is a terminator, which hands connections on to a broker.
     pub fn is_terminator(&self) -> bool {
         self.rules.iter().any(|rule| rule.outcome == Outcome::Proxied)
+    }
+
+    /// Whether records name their writer, so that one that does not may follow another writer's.
+    pub fn names_writers(&self) -> bool {
+        let captures = |header: &Header| header.pattern.facts().any(|fact| fact == Fact::Thread);
+        self.headers.iter().any(captures)
     }
 
     /// Whether conversations are named.

@@ -144,7 +144,14 @@ fn fit<'a>(
             {
                 rest = &[];
             }
-            Element::Literal(literal) => rest = rest.strip_prefix(literal.as_bytes())?,
+            Element::Literal(literal) => {
+                rest = rest.strip_prefix(literal.as_bytes())?;
+                // Levels are padded.
+                let padded = literal.ends_with(' ') && elements.get(index + 1).is_some_and(|next| *next != Element::Message);
+                if padded {
+                    rest = rest.trim_ascii_start();
+                }
+            }
             Element::Message => {}
             Element::Capture { fact, kind } => {
                 let next = border(elements.get(index + 1));
@@ -245,5 +252,37 @@ mod tests {
         assert_eq!(message(b"[2026-11-23 15:50:14] [T 1] Denied a"), Some(&b"Denied a"[..]));
         assert_eq!(message(b"[2026-11-23 15:50:14] Denied victim"), Some(&b"Denied victim"[..]));
         assert_eq!(message(b"[2026-11-23 15:50:15] [T 1] Denied b"), Some(&b"Denied b"[..]));
+    }
+
+    const GRAMMAR: &str = r#"
+format = 1
+name   = "example"
+title  = "Example"
+detect = ["example starting"]
+header = ["{time} [{thread:int}] {_:word} {transport:word}:{_:int}: {message}"]
+
+[[rule]]
+name    = "denied"
+match   = "access denied"
+outcome = "context"
+
+[[sample]]
+why  = "nobody"
+log  = "2026-11-23 15:01:36 [7] WARN  /src/a.c:1: access denied"
+rows = []
+"#;
+
+    #[test]
+    fn levels_may_be_padded_and_the_rest_of_the_header_tells_the_first_stamp() {
+        let (grammar, _) =
+            load("example.toml", GRAMMAR, &Arc::new(Texts { entries: Vec::new() })).unwrap_or_else(|_| panic!("does not load"));
+        let context = TimeContext { zone: &jiff::tz::TimeZone::UTC, reference: 0 };
+        let mut reader = HeaderReader::new(None);
+        let known = |message: &[u8]| message == b"access denied";
+        for line in ["2026-11-23 15:01:36 [7] WARN  /src/a.c:1: access denied", "2026-11-23 15:01:36 [7] ERROR /src/a.c:1: access denied"] {
+            let parts = reader.split(&grammar, line.as_bytes(), &context, known).unwrap();
+            assert_eq!(parts.stamp.map(|stamp| stamp.millis), Some(1_795_446_096_000), "{line}");
+            assert_eq!(parts.captures.get(Fact::Transport, line.as_bytes()), Some(&b"/src/a.c"[..]), "{line}");
+        }
     }
 }

@@ -45,7 +45,7 @@ fn end(until: &Until, rest: &[u8]) -> usize {
         }
         Until::Kind(kind) => match kind {
             crate::grammar::Kind::Erlang => decode::erlang::length(rest).unwrap_or(rest.len()),
-            crate::grammar::Kind::Quoted => {
+            crate::grammar::Kind::Quoted | crate::grammar::Kind::Rust => {
                 let ends = memchr::memchr2_iter(b'"', b'\'', rest).skip(1).map(|at| at + 1);
                 ends.into_iter().find(|end| accepts(*kind, &rest[..*end]).is_some()).unwrap_or(rest.len())
             }

@@ -24,6 +24,8 @@ pub struct Case {
     pub same_as: Option<PathBuf>,
     pub timezone: String,
     pub tls_ports: Vec<u16>,
+    /// The broker refuses without an answer.
+    pub silent: bool,
     pub known: Vec<Known>,
     pub lost: Option<Lost>,
 }
@@ -51,6 +53,8 @@ struct Product {
     timezone: String,
     #[serde(default)]
     tls_ports: Vec<u16>,
+    #[serde(default)]
+    silent: bool,
     wrapped: Option<Wrapped>,
     #[serde(default)]
     case: BTreeMap<String, Told>,
@@ -117,6 +121,7 @@ fn product(folder: &Path, cases: &mut Vec<Case>) {
         same_as: None,
         timezone: product.timezone.clone(),
         tls_ports: product.tls_ports.clone(),
+        silent: product.silent,
         known: Vec::new(),
         lost: None,
     };

@@ -34,6 +34,8 @@ pub struct Truth {
     documented_reason: Option<Reason>,
     #[serde(default)]
     also_true: Vec<Reason>,
+    #[serde(default)]
+    also_acceptable: Vec<Reason>,
     log_lines: Vec<u64>,
     shown: Shown,
 }
@@ -94,10 +96,14 @@ pub struct Score {
     pub lost: Vec<String>,
 }
 
-/// Reads a truth file.
-pub fn read(text: &str) -> Vec<Truth> {
+/// Reads a truth file. Where a broker is `silent`, the client of a refusal saw no more than the end of its connection.
+pub fn read(text: &str, silent: bool) -> Vec<Truth> {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"))).collect()
+    let mut truth: Vec<Truth> = lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"))).collect();
+    for dropped in truth.iter_mut().filter(|truth| silent && truth.outcome == Outcome::Dropped && truth.documented_reason.is_some()) {
+        dropped.outcome = Outcome::Refused;
+    }
+    truth
 }
 
 /// Compares.
@@ -108,12 +114,17 @@ pub fn score(rows: &[Row], truth: &[Truth]) -> Score {
 /// What rows of a log that lacks lines say that is not true. `seen` says whether a line, counted from 1, is there. That rows are
 /// missing is fine.
 pub fn untrue(rows: &[Row], truth: &[Truth], seen: &dyn Fn(u64) -> bool) -> BTreeSet<String> {
-    let mut faults = score_of(rows, truth, seen).faults;
-    faults.retain(|fault| fault.starts_with("wrong ") || fault.starts_with("spurious "));
+    let last = |truth: &Truth| truth.log_lines.iter().max().is_some_and(|line| seen(*line));
+    let any = |truth: &Truth| truth.log_lines.iter().any(|line| seen(*line));
+    // Which line of an attempt makes the row is the product's: what is true of an attempt of which a part is seen is true.
+    let about = |fault: &String| fault.split(": ").next().unwrap_or_default().to_owned();
+    let either: BTreeSet<String> = score_of(rows, truth, &any).faults.iter().map(about).collect();
+    let mut faults = score_of(rows, truth, &last).faults;
+    faults.retain(|fault| (fault.starts_with("wrong ") && either.contains(&about(fault))) || fault.starts_with("spurious "));
     faults
 }
 
-fn score_of(rows: &[Row], truth: &[Truth], seen: &dyn Fn(u64) -> bool) -> Score {
+fn score_of(rows: &[Row], truth: &[Truth], seen: &dyn Fn(&Truth) -> bool) -> Score {
     let table = expected(truth, seen);
     let mut score = Score::default();
     let mut used: BTreeSet<*const Row> = BTreeSet::new();
@@ -137,9 +148,9 @@ fn score_of(rows: &[Row], truth: &[Truth], seen: &dyn Fn(u64) -> bool) -> Score 
 }
 
 /// The final table, as far as the log reveals it: the last refusal of each client, unless it was accepted later.
-fn expected<'t>(truth: &'t [Truth], seen: &dyn Fn(u64) -> bool) -> BTreeMap<Key, &'t Truth> {
+fn expected<'t>(truth: &'t [Truth], seen: &dyn Fn(&Truth) -> bool) -> BTreeMap<Key, &'t Truth> {
     // The last line of an attempt is the one that makes the row.
-    let mut shown: Vec<&Truth> = truth.iter().filter(|truth| truth.log_lines.iter().max().is_some_and(|last| seen(*last))).collect();
+    let mut shown: Vec<&Truth> = truth.iter().filter(|truth| !truth.log_lines.is_empty() && seen(truth)).collect();
     shown.sort_by_key(|truth| (truth.log_lines.iter().max(), truth.seq));
     let mut table = BTreeMap::new();
     for truth in shown {
@@ -206,7 +217,7 @@ fn compare(row: &Row, key: &Key, truth: &Truth, score: &mut Score) {
 /// A reason that stands alone claims to be the one; with alternatives beside it, one of them must be.
 fn reason(row: &Row, key: &Key, truth: &Truth, score: &mut Score) {
     let really = truth.documented_reason.unwrap_or(Reason::Other);
-    let fits = |reason: &Reason| *reason == really || truth.also_true.contains(reason);
+    let fits = |reason: &Reason| *reason == really || truth.also_true.contains(reason) || truth.also_acceptable.contains(reason);
     let certain = row.alternatives.is_empty() && !row.inferred.contains(&Field::Reason);
     let named_somewhere = fits(&row.reason_code) || row.alternatives.iter().any(fits);
     let other = row.reason_code == Reason::Other;

@@ -4,6 +4,21 @@ use std::borrow::Cow;
 
 /// The text with its escapes undone. An escape that is none stands for the byte after the backslash.
 pub(crate) fn undone(text: &[u8]) -> Cow<'_, [u8]> {
+    undone_by(text, one)
+}
+
+/// The same for what Rust's `{:?}` wrote: there a backslash never begins two hexadecimal digits.
+pub(crate) fn undone_rust(text: &[u8]) -> Cow<'_, [u8]> {
+    undone_by(text, |after, out| match after.split_first() {
+        Some((b'0', rest)) => {
+            out.push(0);
+            rest
+        }
+        _ => one(after, out),
+    })
+}
+
+fn undone_by(text: &[u8], mut one: impl for<'a> FnMut(&'a [u8], &mut Vec<u8>) -> &'a [u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memchr(b'\\', text) else { return Cow::Borrowed(text) };
     let mut out = Vec::with_capacity(text.len());
     out.extend_from_slice(&text[..first]);
@@ -121,6 +136,12 @@ mod tests {
         ] {
             assert_eq!(String::from_utf8_lossy(&structured(written.as_bytes())), meant, "{written}");
         }
+    }
+
+    #[test]
+    fn a_nul_of_rust_is_no_hexadecimal_digit() {
+        assert_eq!(&*undone_rust(br#"a\0after\0\u{7f}\"\\0a"#), b"a\0after\0\x7f\"\\0a");
+        assert_eq!(&*undone(br"a\0after"), b"a\nfter");
     }
 
     #[test]

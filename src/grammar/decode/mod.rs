@@ -15,6 +15,7 @@ pub(crate) fn value(kind: Kind, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     match kind {
         Kind::Quoted => Some(escapes::undone(bytes)),
         Kind::Structured => Some(escapes::structured(bytes)),
+        Kind::Rust => Some(escapes::undone_rust(bytes)),
         Kind::Erlang => erlang::value(bytes),
         Kind::Latin1 => Some(latin1(bytes)),
         _ => Some(Cow::Borrowed(bytes)),
