@@ -75,7 +75,6 @@ impl HeaderReader {
         known: impl Fn(&[u8]) -> bool,
     ) -> Option<Parts<'a>> {
         // Where lines without a header go on with a record, a line of somebody's words must not teach another form of stamp.
-        let framed = grammar.framing.is_some();
         // One that says more of the same stamp stands before it: a line that any header fits, which a stranger may write, must not
         // make the rest of the log unreadable.
         if let Some((index, format)) = &self.learned
@@ -83,7 +82,7 @@ impl HeaderReader {
         {
             let same = grammar.headers[..*index].iter().filter(|header| time_of(header) == time_of(learned));
             for header in same {
-                if let Some((parts, _)) = fit(header, format.as_ref(), text, context, &known, framed) {
+                if let Some((parts, _)) = fit(header, format.as_ref(), text, context, &known) {
                     return Some(parts);
                 }
             }
@@ -91,7 +90,7 @@ impl HeaderReader {
         let mut learned = None;
         if let Some((index, format)) = &self.learned
             && let Some(header) = grammar.headers.get(*index)
-            && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true, framed)
+            && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true)
         {
             if known(parts.message) {
                 return Some(parts);
@@ -105,7 +104,7 @@ impl HeaderReader {
                 continue;
             }
             for format in [self.declared.as_ref(), None] {
-                if let Some((parts, format)) = fit(header, format, text, context, &known, framed) {
+                if let Some((parts, format)) = fit(header, format, text, context, &known) {
                     self.learned = Some((index, format));
                     return Some(parts);
                 }
@@ -129,7 +128,6 @@ fn fit<'a>(
     text: &'a [u8],
     context: &TimeContext<'_>,
     known: &dyn Fn(&[u8]) -> bool,
-    framed: bool,
 ) -> Option<(Parts<'a>, Option<TimeFormat>)> {
     let mut rest = text;
     let mut stamp = None;
@@ -177,11 +175,11 @@ fn fit<'a>(
                     let (read, after) = format.read(rest, context)?;
                     (stamp, rest, used) = (Some(read), after, Some(format));
                 } else if elements.get(index + 2) == Some(&Element::Message) {
-                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, known, framed)?;
+                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, known)?;
                     (stamp, rest, used) = (Some(read), after, Some(format));
                 } else {
                     // What the message is, only the rest of the header tells.
-                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, &|_| true, framed)?;
+                    let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, &|_| true)?;
                     (stamp, rest, used) = (Some(read), after, Some(format));
                 }
             }
@@ -191,20 +189,21 @@ fn fit<'a>(
     known(rest).then_some((parts, used))
 }
 
-/// A stamp of unknown form ends where the header's next text stands; which of those places, the message after it tells.
+/// A stamp of unknown form ends where the header's next text stands; which of those places, the message after it tells. Words
+/// before the stamp are taken for a part of it only where they are declared: in a log without stamps it would be a client's
+/// own text ("Received PINGREQ from ID", a will's topic) that looks like a stamp and a message.
 fn derive<'a>(
     text: &'a [u8],
     border: &[u8],
     context: &TimeContext<'_>,
     known: &dyn Fn(&[u8]) -> bool,
-    framed: bool,
 ) -> Option<(Stamp, TimeFormat, &'a [u8])> {
     let window = &text[..text.len().min(LONGEST_STAMP)];
     memchr::memmem::find_iter(window, border).find_map(|end| {
         if end == 0 || !known(text.get(end + border.len()..)?) {
             return None;
         }
-        let format = TimeFormat::derive(&text[..end]).filter(|format| !framed || format.begins_with_time())?;
+        let format = TimeFormat::derive(&text[..end]).filter(|format| !format.leads_with_words())?;
         let (stamp, rest) = format.read(text, context)?;
         rest.starts_with(border).then_some((stamp, format, rest))
     })

@@ -27,9 +27,10 @@ impl TimeFormat {
         super::derive::derive(sample)
     }
 
-    /// Whether it begins with the time itself, perhaps in a bracket, and not with words or blanks of its own.
-    pub fn begins_with_time(&self) -> bool {
-        !matches!(self.items.first(), Some(Item::Literal(text)) if !matches!(text.as_slice(), b"[" | b"(" | b"<"))
+    /// Whether text of its own stands before the first part of the stamp: words or blanks, not just punctuation.
+    pub fn leads_with_words(&self) -> bool {
+        let wordy = |byte: &u8| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || !byte.is_ascii();
+        matches!(self.items.first(), Some(Item::Literal(text)) if text.iter().any(wordy))
     }
 
     /// Reads a stamp from the start of `input`, and returns it with what follows; none when it doesn't fit. Allocates nothing.
