@@ -703,3 +703,16 @@ fn an_attempt_that_is_known_better_counts_nothing_and_replaces_only_itself() {
     let row = table.into_rows().remove(0);
     assert_eq!((row.reason.as_str(), row.ts, row.attempts, row.first_ts), ("known better", 200, 2, 100));
 }
+
+#[test]
+fn one_file_is_left_when_the_store_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.db");
+    let store = SqliteStore::open(&path, Settings::default()).unwrap();
+    store.commit(&fresh([refused(row("a", NOW))]), NOW).unwrap();
+    store.page(&all()).unwrap();
+    let wal = dir.path().join("t.db-wal");
+    assert!(wal.exists());
+    drop(store);
+    assert!(!wal.exists(), "the reading connections may not take the log in: they close first");
+}

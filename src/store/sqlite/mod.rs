@@ -37,8 +37,10 @@ impl Default for Settings {
 pub struct SqliteStore {
     path: PathBuf,
     settings: Settings,
-    writer: Mutex<Writer>,
+    /// Before the writer, so that they are dropped first: who closes the file last takes the write-ahead log in, and they may
+    /// not write.
     readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Writer>,
     /// Held, not read: the kernel lets go of the lock when the file is closed, however the process ends. The last field,
     /// so that it is dropped after the connections.
     _lock: File,
