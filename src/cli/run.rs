@@ -69,7 +69,7 @@ pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
         );
         let mut ingest = ingest.map_err(|error| Failure::work(error.to_string()))?;
         // The files are opened before anybody hears that we run: a rotation from here on is followed.
-        ingest.pass().map_err(|error| Failure::work(error.to_string()))?;
+        ingest.begin().map_err(|error| Failure::work(error.to_string()))?;
         announce(&config, &listeners);
         let api = Api {
             store,

@@ -134,11 +134,24 @@ impl Ingest {
         Ok(())
     }
 
+    /// The first pass, before anybody can ask the daemon to stop: it opens the files, and does not wait for a store that cannot
+    /// take what they give (a full disk).
+    ///
+    /// # Errors
+    /// The store is broken.
+    pub fn begin(&mut self) -> Result<(), IngestError> {
+        self.once(false).map(|_| ())
+    }
+
     /// One pass over all sources, and the commit of what it gave. True: there is more to read at once.
     ///
     /// # Errors
     /// The store is broken.
     pub fn pass(&mut self) -> Result<bool, IngestError> {
+        self.once(true)
+    }
+
+    fn once(&mut self, patient: bool) -> Result<bool, IngestError> {
         let now = self.clock.now();
         let mut more = false;
         let mut read = 0;
@@ -166,7 +179,7 @@ impl Ingest {
         for source in &mut self.sources {
             source.save(&mut self.batch);
         }
-        self.commit(now)?;
+        self.commit(now, patient)?;
         if read > 0 || !more {
             self.count();
             self.shared.set_sources(of(&self.sources));
@@ -181,8 +194,9 @@ impl Ingest {
         Ok(more)
     }
 
-    /// Writes the batch. While the store cannot take it (a full disk), reading waits: nothing is dropped.
-    fn commit(&mut self, now: Millis) -> Result<(), IngestError> {
+    /// Writes the batch. While the store cannot take it (a full disk), reading waits: nothing is dropped. Without patience the
+    /// batch is kept for the next commit.
+    fn commit(&mut self, now: Millis, patient: bool) -> Result<(), IngestError> {
         if self.batch.is_empty() {
             return Ok(());
         }
@@ -192,6 +206,13 @@ impl Ingest {
                 Ok(_) => {
                     self.metrics.committed();
                     self.batch.clear();
+                    if told {
+                        tracing::info!("written; reading goes on");
+                    }
+                    return Ok(());
+                }
+                Err(error) if error.retry() && !patient => {
+                    self.metrics.commit_failed();
                     return Ok(());
                 }
                 Err(error) if error.retry() => {
