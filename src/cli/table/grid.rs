@@ -12,13 +12,18 @@ use crate::text::display;
 /// Between two columns.
 const GAP: &str = "  ";
 
+/// A text of fewer columns tells nothing.
+const NARROWEST: usize = 6;
+
 /// What nobody knows.
 const UNKNOWN: &str = "–";
 
-/// A column. It is as wide as its widest cell, and gives way down to `least` where the terminal is too narrow.
+/// A column. It is as wide as its widest cell, and gives way down to `least` where the terminal is too narrow, and down to
+/// `narrowest` where even that is not enough.
 struct Column {
     title: &'static str,
     least: usize,
+    narrowest: usize,
     width: usize,
     cells: Vec<Cell>,
 }
@@ -37,10 +42,17 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row], total: Option<u64>, look:
     let mut columns = columns(rows, look, "%Y-%m-%d %H:%M:%S", [14, 20]);
     if !fit(&mut columns, look.width) {
         columns = self::columns(rows, look, "%m-%d %H:%M", [9, 12]);
-        fit(&mut columns, look.width);
+        if !fit(&mut columns, look.width) {
+            columns = self::columns(rows, look, "%m-%d %H:%M", [9, 12]);
+            columns.retain(|column| column.cells.iter().any(|cell| cell.text != UNKNOWN));
+            if !fit(&mut columns, look.width) {
+                columns.iter_mut().for_each(|column| column.least = column.least.min(column.narrowest));
+                fit(&mut columns, look.width);
+            }
+        }
     }
     let (bold, dim, plain) = if look.colour { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
-    let titles: Vec<String> = columns.iter().map(|column| padded(column.title, column.width)).collect();
+    let titles: Vec<String> = columns.iter().map(|column| padded(&cut(column.title, column.width), column.width)).collect();
     writeln!(out, "{bold}{}{plain}", titles.join(GAP).trim_end())?;
     for row in 0..rows.len() {
         let cells: Vec<String> = columns.iter().map(|column| shown(&column.cells[row], column.width)).collect();
@@ -61,7 +73,7 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row], total: Option<u64>, look:
 fn columns(rows: &[Row], look: &Look, time_format: &str, [least_id, least_reason]: [usize; 2]) -> Vec<Column> {
     let column = |title, least, field: Option<Field>, text: &dyn Fn(&Row) -> String| {
         let cells = rows.iter().map(|row| Cell { text: text(row), inferred: field.is_some_and(|field| row.inferred.contains(&field)) });
-        Column { title, least, width: 0, cells: cells.collect() }
+        Column { title, least, narrowest: if least == usize::MAX { least } else { NARROWEST }, width: 0, cells: cells.collect() }
     };
     let mut columns = vec![
         column("Last update", usize::MAX, Some(Field::Ts), &|row| time(row, look, time_format)),

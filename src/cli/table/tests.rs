@@ -84,6 +84,24 @@ Last update  Client ID        Username  Password  TLS  Client IP  Reason
     );
 }
 
+/// With several brokers there is a column more, and it is all needed.
+#[test]
+fn eighty_columns_are_enough_for_several_brokers() {
+    for (username, password, tls) in [(None, None, Some(false)), (Some("someone"), Some(false), Some(true))] {
+        let mut rows = vec![row("6f1c2a90-51de-4f7b-9c0e-3d2f8a77b1c4"), row("valve#3")];
+        for row in &mut rows {
+            row.username = username.map(str::to_owned);
+            (row.password_provided, row.tls_used) = (password, tls);
+            row.ip_address = Some("198.51.100.121".parse().unwrap());
+            row.inferred = vec![Field::IpAddress, Field::TlsUsed];
+        }
+        rows[1].broker = "plant-c".to_owned();
+        let shown = shown(&rows, None, Format::Table, 80, false);
+        assert!(shown.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= 80), "{shown}");
+        assert!(shown.contains("198.51.100.121?") && shown.contains("plant-") && shown.contains("No Cr"), "{shown}");
+    }
+}
+
 #[test]
 fn a_narrow_terminal_keeps_addresses_whole() {
     let mut other = row("b");
@@ -92,9 +110,9 @@ fn a_narrow_terminal_keeps_addresses_whole() {
     assert_data_eq!(
         shown(&[row("a-long-client-id-of-a-sensor"), other], Some(52), Format::Table, 40, false),
         str![[r#"
-Last update  Client ID  Username  Password  TLS  Client IP                               Broker    Reason
-01-01 02:00  a-long-c…  ann       yes       –    192.0.2.7                               mosquit…  No Credenti…
-01-01 02:00  b          ann       yes       –    2001:db8:1111:2222:3333:4444:5555:6666  emqx      No Credenti…
+Last update  Clien…  Usern…  Password  Client IP                               Broker  Reason
+01-01 02:00  a-lon…  ann     yes       192.0.2.7                               mosqu…  No Cr…
+01-01 02:00  b       ann     yes       2001:db8:1111:2222:3333:4444:5555:6666  emqx    No Cr…
 2 of 52 clients
 
 "#]]
