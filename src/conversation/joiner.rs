@@ -107,6 +107,9 @@ pub struct Joiner {
     strangers: usize,
     /// The client that the last record accepted.
     accepted: Option<Context>,
+    /// The last record ended a connection without a word.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    closed: bool,
     /// Refusals whose connection was guessed, of which more may become known.
     guessed: Vec<Guessed>,
     /// There is a listener whose connections are not listed when they open.
@@ -143,6 +146,9 @@ impl Joiner {
             return self.accepted.as_ref().is_some_and(|accepted| {
                 client.is_some_and(|client| accepted.facts.client_id.as_deref().map(str::as_bytes) == Some(client))
             });
+        }
+        if rule.after_closed {
+            return self.closed;
         }
         if rule.never_accepted {
             return heard.raw(Fact::ClientId).is_some_and(|client| self.sessions.never_accepted(client));
@@ -199,6 +205,7 @@ impl Joiner {
         if said.rule.tears {
             self.torn();
         }
+        self.closed &= said.rule.outcome == Outcome::Nothing;
         match said.rule.outcome {
             Outcome::Nothing => Effect::Nothing,
             Outcome::Torn => {
@@ -628,6 +635,7 @@ impl Joiner {
             self.open.eliminate(record.facts.client_ip, record.ts, |_| None);
         }
         self.known_now(settings, out);
+        self.closed = true;
         Effect::Probe
     }
 

@@ -270,6 +270,7 @@ fn rule<'s>(
         whole: table.flag(reader, "whole").unwrap_or(false),
         frees: table.flag(reader, "frees").unwrap_or(false),
         corrects: table.flag(reader, "corrects").unwrap_or(false),
+        after_closed: table.flag(reader, "after_closed").unwrap_or(false),
         elimination: table.flag(reader, "elimination").unwrap_or(false),
         listed_only: table.flag(reader, "listed_only").unwrap_or(false),
         doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),
@@ -278,7 +279,8 @@ fn rule<'s>(
         ways,
     };
     table.finish(reader);
-    let conditional = rule.needs_open || rule.after_accepted || rule.never_accepted || rule.needs_context || !rule.after.is_empty();
+    let conditional =
+        rule.needs_open || rule.after_accepted || rule.after_closed || rule.never_accepted || rule.needs_context || !rule.after.is_empty();
     rule.ways.iter_mut().for_each(|way| way.rank.2 = conditional);
     let place = name.map_or(span, |text| text.span);
     judge(reader, &rule, &place);

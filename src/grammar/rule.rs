@@ -326,6 +326,8 @@ pub struct Rule {
     pub frees: bool,
     /// The address that it names counts, not that of the connection's opening: something before the client opened it.
     pub corrects: bool,
+    /// It applies only directly after a record that ended a connection without a word.
+    pub after_closed: bool,
     /// A connection that it does not name may be found by elimination.
     pub elimination: bool,
     /// Only connections whose opening is logged end so: it is certain also beside an `unlisted` listener.
