@@ -194,3 +194,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn months_are_read_in_the_language_of_who_asked_the_journal() {
+    let zone = TimeZone::UTC;
+    let format = TimeFormat::parse_format("%b %e %H:%M:%S").unwrap();
+    let context = TimeContext { zone: &zone, reference: "2026-12-31T00:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond() };
+    for (written, month) in [
+        ("gen", 1),
+        ("Mär", 3),
+        ("mars", 3),
+        ("Mai", 5),
+        ("juin", 6),
+        ("juil.", 7),
+        ("août", 8),
+        ("set", 9),
+        ("Okt", 10),
+        ("nov.", 11),
+        ("дек", 12),
+        ("Sep", 9),
+        ("March", 3),
+        ("dec.", 12),
+    ] {
+        let line = format!("{written} 23 10:45:17 gw");
+        let (stamp, rest) = format.read(line.as_bytes(), &context).unwrap();
+        let read = jiff::Timestamp::from_millisecond(stamp.millis).unwrap().to_string();
+        assert_eq!((read.as_str(), rest), (format!("2026-{month:02}-23T10:45:17Z").as_str(), &b" gw"[..]), "{written}");
+    }
+    assert!(format.read(b"foo 23 10:45:17 gw", &context).is_none());
+}

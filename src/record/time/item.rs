@@ -6,7 +6,7 @@ use nom::character::complete::{char, one_of};
 use nom::combinator::{map, opt, value, verify};
 use nom::{IResult, Parser};
 
-use super::names::{MONTHS, WEEKDAYS, leading};
+use super::names::{WEEKDAYS, leading, leading_month};
 use super::resolve::Fields;
 
 /// What a reader returns: the rest, and what was read. A stamp that doesn't fit needs no words, so the error is empty.
@@ -84,7 +84,7 @@ impl Item {
                 Ok((rest, ()))
             }
             Item::MonthName { .. } => {
-                let (rest, index) = name(&MONTHS, input)?;
+                let (rest, index) = month(input)?;
                 fields.month = Some(index as i8 + 1);
                 Ok((rest, ()))
             }
@@ -156,7 +156,15 @@ fn digits<'a>(least: usize, most: usize) -> impl Parser<&'a [u8], Output = i64, 
 }
 
 fn name<'a>(names: &[&str], input: &'a [u8]) -> Read<'a, usize> {
-    match leading(names, input).and_then(|(index, length)| Some((input.get(length..)?, index))) {
+    after(leading(names, input), input)
+}
+
+fn month(input: &[u8]) -> Read<'_, usize> {
+    after(leading_month(input), input)
+}
+
+fn after(found: Option<(usize, usize)>, input: &[u8]) -> Read<'_, usize> {
+    match found.and_then(|(index, length)| Some((input.get(length..)?, index))) {
         Some(read) => Ok(read),
         None => Err(nom::Err::Error(())),
     }
