@@ -740,6 +740,13 @@ impl Joiner {
         }
         // The broker may not have written it. A connection that it names by address and port was open, at least.
         record.forgeable &= !by_key || grammar.is_keyed();
+        // The broker makes another one up each time: the address names such a client better, if it is certain.
+        if record.facts.client_ip.is_some()
+            && !inferred.contains(&Field::IpAddress)
+            && record.facts.client_id.as_ref().is_some_and(|id| grammar.is_surely_made_up(id.as_bytes()))
+        {
+            record.facts.client_id = None;
+        }
         let row = self.row(record.clone(), settings, inferred.clone());
         if let Some(key) = key.filter(|_| !rule.frees) {
             let told = Conversation {

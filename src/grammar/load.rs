@@ -85,6 +85,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let secrets = top.tables(reader, "secret").into_iter().filter_map(|(table, span)| secret(reader, table, span)).collect();
     let tells = top.tables(reader, "tells").into_iter().filter_map(|(table, span)| tells(reader, table, span)).collect();
     let own_texts = Texts { entries: top.tables(reader, "text").into_iter().map(|(table, span)| text(reader, table, span)).collect() };
+    let made_up_random = top.flag(reader, "made_up_random").unwrap_or(false);
     let multiline = top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span)).collect();
     let echoes = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
     let endings = endings(reader, &mut top);
@@ -137,6 +138,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         colours,
         framing,
         structures,
+        made_up_random,
         multiline,
         echoes,
         rules,

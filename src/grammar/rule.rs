@@ -25,6 +25,8 @@ pub struct Grammar {
     pub nobody: Vec<Vec<u8>>,
     /// Client IDs that the broker makes up for clients that send none. They are matched as patterns over the ID.
     pub made_up: Vec<Matcher>,
+    /// They end in 128 random bits: what a library makes, a UUID of RFC 9562, has a version and a variant in it.
+    pub made_up_random: bool,
     /// Clients that send no ID are given one of so many random letters and digits.
     pub random_ids: Option<usize>,
     /// Usernames that the broker prints where the client sent none.
@@ -472,6 +474,15 @@ impl Grammar {
             None => transport.starts_with(words),
         });
         fits.max_by_key(|(begins, _)| begins.len()).map(|(_, tls)| *tls)
+    }
+
+    /// Whether nobody but the broker makes such a client ID up.
+    pub fn is_surely_made_up(&self, client_id: &[u8]) -> bool {
+        let uuid = client_id.len().checked_sub(36).and_then(|start| client_id.get(start..));
+        let form = |(at, byte): (usize, &u8)| if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() };
+        let uuid = uuid.filter(|uuid| uuid.iter().enumerate().all(form));
+        let valid = uuid.is_some_and(|uuid| matches!(uuid[14], b'1'..=b'8') && matches!(uuid[19], b'8' | b'9' | b'A' | b'B' | b'a' | b'b'));
+        self.made_up_random && uuid.is_some() && !valid && self.is_made_up(client_id)
     }
 
     /// Whether only this product writes such a message.
