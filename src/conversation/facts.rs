@@ -118,6 +118,15 @@ impl Facts {
         })
     }
 
+    /// Whether its key is a connection's: it names one attempt only.
+    pub fn names_connection(&self, keys: &[Key]) -> bool {
+        keys.iter().any(|key| match key {
+            Key::Connection => self.connection.is_some(),
+            Key::Address => self.client_ip.is_some() && self.client_port.is_some(),
+            Key::ClientId => false,
+        })
+    }
+
     /// A CONNECT whose bytes the product printed.
     fn read_packet(&mut self, printed: &[u8]) {
         let bytes = if printed.starts_with(b"<<") {

@@ -225,7 +225,7 @@ impl Joiner {
             Outcome::Details => self.details(settings, key, record, out),
             Outcome::Proxied => self.proxied(settings, key, record, out),
             Outcome::Context => {
-                self.context(settings, said.rule, key, record, out);
+                self.context(grammar, settings, said.rule, key, record, out);
                 self.accepted = accepted;
                 Effect::Held
             }
@@ -393,10 +393,20 @@ impl Joiner {
         self.open.incomplete();
     }
 
-    fn context(&mut self, settings: &Settings, rule: &Rule, key: Option<String>, record: Context, out: &mut Vec<Attempt>) {
+    fn context(
+        &mut self,
+        grammar: &Grammar,
+        settings: &Settings,
+        rule: &Rule,
+        key: Option<String>,
+        record: Context,
+        out: &mut Vec<Attempt>,
+    ) {
         let lane = lane(&record.facts).to_owned();
+        // A client's ID names many attempts; the order of one writer's records tells them apart.
+        let named = record.facts.names_connection(&grammar.keys);
         if let Some(key) = key
-            && (lane.is_empty() || self.keyed.get(&key).is_some())
+            && (lane.is_empty() || named && self.keyed.get(&key).is_some())
         {
             return self.context_by_key(settings, rule, key, record, out);
         }
@@ -567,6 +577,10 @@ impl Joiner {
         self.flush_lane(&lane, settings, out);
         if let Some(key) = key {
             let mut conversation = self.keyed.take(&key).unwrap_or_default();
+            if std::mem::take(&mut conversation.admitted) && record.ts - conversation.last <= LANE_BREATH {
+                self.put(settings, key, conversation, out);
+                return Effect::Known;
+            }
             conversation = Conversation { opened: conversation.opened, accepted: true, last: record.ts, ..Conversation::default() };
             self.put(settings, key, conversation, out);
         }
@@ -676,7 +690,16 @@ impl Joiner {
         let known = known.filter(|known| !is_anothers(rule, &known.context.facts, &record.facts));
         let mut opened_before = false;
         if let (Some(key), Some(mut conversation)) = (&key, known) {
-            if rule.repeats && conversation.may_repeat(record.ts) {
+            // A client's ID names many attempts: of them, none is told twice by the same rule.
+            let another = !record.facts.names_connection(&grammar.keys) && conversation.said_by.contains(&rule.name);
+            if rule.repeats && conversation.may_repeat(record.ts) && !another {
+                conversation.said_by.push(rule.name.clone());
+                // What is known already is not doubted by a record that says less, and certain by one that says more.
+                let known = conversation.context.facts.client_id.is_some();
+                record.doubt.retain(|field| !known || *field != Field::ClientId);
+                if rule.doubt.is_empty() && !record.forgeable && !record.unclear {
+                    conversation.context.doubt.retain(|field| *field != Field::ClientId);
+                }
                 self.say_more(settings, &mut conversation, record, out);
                 if rule.frees {
                     self.open.take(&conversation.context.facts);
@@ -754,6 +777,8 @@ impl Joiner {
                 context: record,
                 opened: opened_before,
                 told: Some(row.clone()),
+                said_by: vec![rule.name.clone()],
+                admitted: rule.admitted,
                 inferred,
                 ..Conversation::default()
             };

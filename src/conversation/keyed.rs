@@ -34,6 +34,12 @@ pub(super) struct Conversation {
     /// It was refused, and waits for the record that opened it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) parked: bool,
+    /// The rules whose records told it: the same rule does not repeat itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) said_by: Vec<String>,
+    /// Its credentials were accepted before it was refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) admitted: bool,
     /// What was not certain when it was told.
     pub(super) inferred: Vec<Field>,
     /// The time of its last record.

@@ -85,22 +85,16 @@ impl Why {
     /// What one record says, with its facts about TLS put into `facts`.
     pub fn of(grammar: &Grammar, rule: &Rule, words: Option<&[u8]>, facts: &mut Facts) -> (Why, bool) {
         let said = words.map(|words| String::from_utf8_lossy(words).into_owned()).filter(|words| !words.is_empty());
-        let mut why =
-            Why { if_tls: rule.reason_tls.clone(), words: rule.words.clone().or(said).into_iter().collect(), weight: 4, ..Why::default() };
+        let shown = if rule.also { [rule.words.clone(), said] } else { [rule.words.clone().or(said), None] };
+        let words_shown = shown.into_iter().flatten().collect();
+        let mut why = Why { if_tls: rule.reason_tls.clone(), words: words_shown, weight: rule.weight, ..Why::default() };
         let mut handshake = false;
         match &rule.reason {
             Because::Unsaid => why.weight = 0,
+            Because::Given(reasons) if rule.also => why.own_texts(grammar, words.unwrap_or_default(), reasons, facts),
             Because::Given(reasons) => why.reasons.clone_from(reasons),
             Because::Texts if grammar.own_texts.find(words.unwrap_or_default()).is_some() => {
-                let mut texts: Vec<_> = grammar.own_texts.all(words.unwrap_or_default()).collect();
-                texts.sort_by_key(|text| std::cmp::Reverse(text.weight));
-                for text in texts {
-                    why.reasons.extend(&text.reasons);
-                    why.weight = why.weight.max(text.weight);
-                    facts.tls = facts.tls.or(text.tls);
-                    facts.tls_likely |= text.tls_likely;
-                    facts.password_provided = facts.password_provided.or(text.password_provided);
-                }
+                why.own_texts(grammar, words.unwrap_or_default(), &[], facts);
             }
             Because::Tls | Because::Texts => match grammar.texts.find(words.unwrap_or_default()) {
                 Some(text) => {
@@ -120,6 +114,26 @@ impl Why {
             },
         }
         (why, handshake)
+    }
+
+    /// What the product's own texts say, the heaviest first, with the reasons that the rule gives at their place among them.
+    fn own_texts(&mut self, grammar: &Grammar, words: &[u8], given: &[Reason], facts: &mut Facts) {
+        let mut texts: Vec<_> = grammar.own_texts.all(words).collect();
+        texts.sort_by_key(|text| std::cmp::Reverse(text.weight));
+        let first = texts.iter().take_while(|text| text.weight > self.weight).count();
+        for (index, text) in texts.iter().enumerate() {
+            if index == first {
+                self.reasons.extend(given);
+            }
+            self.reasons.extend(&text.reasons);
+            facts.tls = facts.tls.or(text.tls);
+            facts.tls_likely |= text.tls_likely;
+            facts.password_provided = facts.password_provided.or(text.password_provided);
+        }
+        if first == texts.len() {
+            self.reasons.extend(given);
+        }
+        self.weight = texts.first().map_or(self.weight, |text| text.weight.max(self.weight));
     }
 
     /// Adds what another record of the same failure says. The one that tells more gives the reason; the words are kept of all.

@@ -6,6 +6,8 @@ mod log_engine;
 mod prefilter;
 mod recognise;
 mod stream;
+#[cfg(test)]
+mod torn_tests;
 mod trace;
 
 pub use log_engine::{Engine, EngineState, Options, Stats};

@@ -54,6 +54,8 @@ pub(super) struct Stream {
     unfinished: Option<Unfinished>,
     gathered: Option<Gathered>,
     torn: Option<Torn>,
+    /// A record of several lines that look like records, and which of the grammar's forms it has.
+    pieces: Option<(usize, Torn)>,
     echo: Option<Echo>,
     pub(super) joiner: Joiner,
     /// The last record's time: what yearless stamps are read against.
@@ -69,6 +71,8 @@ pub(super) struct StreamState {
     gathered: Option<Gathered>,
     #[serde(default)]
     torn: Option<Torn>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pieces: Option<(usize, Torn)>,
     echo: Option<Echo>,
     joiner: Joiner,
     last_ts: Option<Millis>,
@@ -85,6 +89,7 @@ impl Stream {
             unfinished: self.unfinished.clone(),
             gathered: self.gathered.clone(),
             torn: self.torn.clone(),
+            pieces: self.pieces.clone(),
             echo: self.echo.clone(),
             joiner: self.joiner.clone(),
             last_ts: self.last_ts,
@@ -94,8 +99,8 @@ impl Stream {
     pub(super) fn restore(declared: Option<TimeFormat>, state: StreamState) -> Stream {
         let mut stream = Stream::new(declared);
         stream.headers.restore(&state.headers);
-        let StreamState { unfinished, gathered, torn, echo, joiner, last_ts, .. } = state;
-        Stream { unfinished, gathered, torn, echo, joiner, last_ts, ..stream }
+        let StreamState { unfinished, gathered, torn, pieces, echo, joiner, last_ts, .. } = state;
+        Stream { unfinished, gathered, torn, pieces, echo, joiner, last_ts, ..stream }
     }
 
     pub(super) fn line(&mut self, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
@@ -144,11 +149,7 @@ impl Stream {
     fn end_record(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let Some(gathered) = self.gathered.take() else { return };
         let mut earlier = trace.is_some().then(Trace::default);
-        if around.grammar.rules.iter().any(|rule| rule.torn_begins) {
-            self.mend(gathered, around, &mut earlier.as_mut());
-        } else {
-            self.gathered_record(&gathered, around, &mut earlier.as_mut());
-        }
+        self.piece(gathered, around, &mut earlier.as_mut());
         if let (Some(trace), Some(earlier)) = (trace, earlier) {
             trace.earlier = Some(Box::new(earlier));
         }
@@ -168,6 +169,58 @@ impl Stream {
                 self.record(Line { text: &text, raw: &text, ..line }, false, around, trace);
             }
         }
+    }
+
+    /// A record that has one of the grammar's forms goes on over lines with headers until it is whole.
+    fn piece(&mut self, gathered: Gathered, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let (form, record) = match self.pieces.take() {
+            Some((form, mut record)) => {
+                record.push(gathered);
+                (form, record)
+            }
+            None => match self.form_of(&gathered, around) {
+                Some(form) => (form, Torn::begin(gathered)),
+                None if around.grammar.rules.iter().any(|rule| rule.torn_begins) => return self.mend(gathered, around, trace),
+                None => return self.gathered_record(&gathered, around, trace),
+            },
+        };
+        let Some(known) = around.grammar.multiline.get(form) else { return self.apart(record, around, trace) };
+        let text = record.text();
+        let line = Line { text: &text, raw: &text, returns: false, stamp: record.beginning.stamp, read_at: record.read_at() };
+        if !record.rest.is_empty() && self.message(&line, around).is_some_and(|message| known.is_whole(message)) {
+            self.record(line, false, around, trace);
+            // Who writes one line feed may write more of them.
+            self.joiner.torn();
+        } else if record.rest.len() + 1 >= known.max_lines {
+            self.apart(record, around, trace);
+        } else {
+            self.pieces = Some((form, record));
+            set(trace, |trace| trace.fate = Fate::Part);
+        }
+    }
+
+    /// The end did not come: each piece stands for itself.
+    fn apart(&mut self, record: Torn, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        self.gathered_record(&record.beginning, around, trace);
+        self.joiner.torn();
+        for piece in record.rest {
+            self.piece(piece, around, trace);
+        }
+    }
+
+    /// The form of record that this one begins and does not end.
+    fn form_of(&mut self, gathered: &Gathered, around: &Surroundings<'_>) -> Option<usize> {
+        if around.grammar.multiline.is_empty() {
+            return None;
+        }
+        let text = gathered.text();
+        let line = Line { text: &text, raw: &text, returns: false, stamp: gathered.stamp, read_at: gathered.read_at };
+        around.grammar.torn(self.message(&line, around)?)
+    }
+
+    fn message<'t>(&mut self, line: &Line<'t>, around: &Surroundings<'_>) -> Option<&'t [u8]> {
+        let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(line.read_at) };
+        Some(self.headers.split(around.grammar, line.text, &context, |_| true)?.message)
     }
 
     /// A record that lacks its end waits for it, and is one record with all that stands between. What stands there is most likely his,
@@ -271,6 +324,11 @@ impl Stream {
         if self.torn.as_ref().is_some_and(|torn| now - torn.read_at() >= GATHERED_WAITS) {
             self.give_up_torn(around, &mut None);
         }
+        if self.pieces.as_ref().is_some_and(|(_, record)| now - record.read_at() >= UNFINISHED_WAITS)
+            && let Some((_, record)) = self.pieces.take()
+        {
+            self.apart(record, around, &mut None);
+        }
         self.joiner.tick(around.settings, now, around.out);
     }
 
@@ -280,16 +338,20 @@ impl Stream {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        self.unfinished.is_some() || self.gathered.is_some() || self.torn.is_some() || self.joiner.is_waiting()
+        self.unfinished.is_some() || self.gathered.is_some() || self.torn.is_some() || self.pieces.is_some() || self.joiner.is_waiting()
     }
 
     pub(super) fn finish(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         self.give_up(around);
         self.end_record(around, trace);
-        if self.torn.is_some() {
+        while self.torn.is_some() || self.pieces.is_some() {
             let mut last = trace.is_some().then(Trace::default);
-            self.give_up_torn(around, &mut last.as_mut());
-            if let (Some(trace), Some(last)) = (trace, last) {
+            if let Some((_, record)) = self.pieces.take() {
+                self.apart(record, around, &mut last.as_mut());
+            } else {
+                self.give_up_torn(around, &mut last.as_mut());
+            }
+            if let (Some(trace), Some(last)) = (trace.as_mut(), last) {
                 trace.earlier = Some(Box::new(last));
             }
         }

@@ -72,8 +72,10 @@ impl Fact {
 pub enum Kind {
     /// Any bytes, also none; delimited by what stands around it.
     Text,
-    /// The same without a line feed.
+    /// Any bytes but a line feed.
     Line,
+    /// Any bytes: the value of the same fact, captured before, goes on to here.
+    More,
     /// One or more bytes without white space.
     Word,
     /// An IPv4 or IPv6 address.
@@ -109,6 +111,7 @@ impl Kind {
     pub const ALL: &'static [Kind] = &[
         Kind::Text,
         Kind::Line,
+        Kind::More,
         Kind::Word,
         Kind::Ip,
         Kind::Peer,
@@ -130,6 +133,7 @@ impl Kind {
         match self {
             Kind::Text => "text",
             Kind::Line => "line",
+            Kind::More => "more",
             Kind::Word => "word",
             Kind::Ip => "ip",
             Kind::Peer => "peer",
@@ -154,6 +158,6 @@ impl Kind {
 
     /// Whether a client could put anything it likes into such a capture.
     pub fn is_free(self) -> bool {
-        matches!(self, Kind::Text | Kind::Line | Kind::Latin1 | Kind::Structured)
+        matches!(self, Kind::Text | Kind::Line | Kind::More | Kind::Latin1 | Kind::Structured)
     }
 }

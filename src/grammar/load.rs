@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::Faults;
 use super::fact::Fact;
 use super::literal;
-use super::load_record::{colours, endings, framing, keys, secret, structure, tells, with_ending};
+use super::load_record::{colours, endings, framing, keys, lists, secret, structure, tells, with_ending};
 use super::matcher::Matcher;
 use super::pattern::{Element, Pattern, PatternError, near};
 use super::reader::{Reader, Table, Text};
@@ -55,6 +55,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     }
     let title = top.needed(reader, "title");
     let versions = top.text(reader, "versions");
+    reader.lists = lists(reader, &mut top);
     let detect = top.texts(reader, "detect");
     let detect: Vec<Matcher> = detect.iter().filter_map(|text| pattern(reader, text)).map(|pattern| Matcher::new(&pattern)).collect();
     if detect.is_empty() {
@@ -86,7 +87,8 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let tells = top.tables(reader, "tells").into_iter().filter_map(|(table, span)| tells(reader, table, span)).collect();
     let own_texts = Texts { entries: top.tables(reader, "text").into_iter().map(|(table, span)| text(reader, table, span)).collect() };
     let made_up_random = top.flag(reader, "made_up_random").unwrap_or(false);
-    let multiline = top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span)).collect();
+    let multiline: Vec<Multiline> =
+        top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span, framing.is_some())).collect();
     let echoes = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
     let endings = endings(reader, &mut top);
     let mut rules: Vec<Rule> = Vec::new();
@@ -151,7 +153,19 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
 }
 
 pub(super) fn pattern(reader: &mut Reader<'_>, text: &Text) -> Option<Pattern> {
-    noted(reader, text, Pattern::parse(&text.value))
+    let mut pattern = noted(reader, text, Pattern::parse(&text.value))?;
+    for element in &mut pattern.elements {
+        if let Element::Ahead { name, texts } = element {
+            match reader.lists.iter().find(|(known, _)| known == name) {
+                Some((_, list)) => texts.clone_from(list),
+                None => {
+                    let span = reader.inside(text, text.value.find(&format!("{{={name}}}")).unwrap_or_default(), name.len() + 3);
+                    reader.fault(span, format!("no list is called \"{name}\""), format!("expected [lists] with {name} = [\"…\"]"));
+                }
+            }
+        }
+    }
+    Some(pattern)
 }
 
 fn header(reader: &mut Reader<'_>, text: &Text) -> Option<Header> {
@@ -185,16 +199,27 @@ fn noted<T>(reader: &mut Reader<'_>, text: &Text, result: Result<T, Vec<PatternE
     }
 }
 
-fn multiline<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<Multiline> {
-    let mut table = reader.table(table, span, "[[multiline]]");
+fn multiline<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>, framed: bool) -> Option<Multiline> {
+    let mut table = reader.table(table, span.clone(), "[[multiline]]");
     let first = table.needed(reader, "first");
     let first = first.and_then(|text| pattern(reader, &text));
-    let ends = table.needed(reader, "ends");
+    let matchers = |reader: &mut Reader<'s>, texts: Vec<Text>| -> Vec<Matcher> {
+        texts.iter().filter_map(|text| pattern(reader, text)).map(|pattern| Matcher::new(&pattern)).collect()
+    };
+    let whole = table.texts(reader, "whole");
+    let whole = matchers(reader, whole);
+    let unless = table.texts(reader, "unless");
+    let unless = matchers(reader, unless);
+    let ends = if whole.is_empty() { table.needed(reader, "ends") } else { table.text(reader, "ends") };
+    if !whole.is_empty() && !framed {
+        reader.fault(span, "\"whole\" is for grammars whose records have a [record]", "expected ends = \"…\"");
+    }
     let max_lines = table.number(reader, "max_lines", 2..=64).unwrap_or(8);
     let cut_at = table.number(reader, "cut_at", 1..=1 << 20).unwrap_or(usize::MAX);
     table.finish(reader);
     let first = first?;
-    Some(Multiline { literal: literal::longest(&first), first: Matcher::new(&first), ends: ends?.value.into_bytes(), max_lines, cut_at })
+    let ends = ends.map(|text| text.value.into_bytes());
+    Some(Multiline { literal: literal::longest(&first), first: Matcher::new(&first), ends, whole, unless, max_lines, cut_at })
 }
 
 fn echo<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<EchoForm> {
@@ -273,6 +298,9 @@ fn rule<'s>(
         frees: table.flag(reader, "frees").unwrap_or(false),
         corrects: table.flag(reader, "corrects").unwrap_or(false),
         after_closed: table.flag(reader, "after_closed").unwrap_or(false),
+        also: table.text(reader, "also").is_some_and(|text| also(reader, &text)),
+        weight: table.number(reader, "weight", 0..=9).unwrap_or(4),
+        admitted: table.flag(reader, "admitted").unwrap_or(false),
         elimination: table.flag(reader, "elimination").unwrap_or(false),
         listed_only: table.flag(reader, "listed_only").unwrap_or(false),
         doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),
@@ -289,6 +317,14 @@ fn rule<'s>(
     outcome.map(|_| (rule, place))
 }
 
+fn also(reader: &mut Reader<'_>, text: &Text) -> bool {
+    let known = text.value == "texts";
+    if !known {
+        reader.fault(text.span.clone(), format!("\"also\" cannot be \"{}\"", text.value), "expected also = \"texts\"");
+    }
+    known
+}
+
 /// What no single key can know: do the rule's parts fit together?
 fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
     if rule.outcome == Outcome::Refused && rule.reason == Because::Unsaid && rule.words.is_none() && !captures(rule, Fact::Words) {
@@ -298,6 +334,10 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
         let because = if rule.reason == Because::Tls { "tls" } else { "texts" };
         let message = format!("reason = \"{because}\" looks the reason up by the record's {{words}}");
         reader.fault(place.clone(), message, "expected a {words} capture in match");
+    }
+    if rule.also && (!captures(rule, Fact::Words) || !matches!(rule.reason, Because::Given(_))) {
+        let message = "also = \"texts\" looks further reasons up by the record's {words}";
+        reader.fault(place.clone(), message, "expected a {words} capture in match, and reason = [\"…\"]");
     }
     if rule.outcome == Outcome::Listener && (!captures(rule, Fact::ServerPort) || (rule.tls.is_none() && !captures(rule, Fact::Transport)))
     {

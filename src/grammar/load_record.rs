@@ -53,6 +53,17 @@ pub(super) fn with_ending(reader: &mut Reader<'_>, patterns: &[Text], ending: &T
     patterns.iter().flat_map(|text| known.iter().map(move |end| with(text, end))).collect()
 }
 
+/// `[lists]`
+pub(super) fn lists<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> Vec<(String, Vec<String>)> {
+    let Some(value) = top.take("lists") else { return Vec::new() };
+    let DeValue::Table(table) = value.get_ref() else {
+        reader.fault(value.span(), "\"lists\" is no table", "expected [lists] with name = [\"…\"]");
+        return Vec::new();
+    };
+    let values = |texts: Vec<Text>| texts.into_iter().map(|text| text.value).collect::<Vec<_>>();
+    table.iter().map(|(name, value)| (name.get_ref().to_string(), values(reader.texts(value)))).collect()
+}
+
 /// `[record]`
 pub(super) fn framing<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> Option<Framing> {
     let value = top.take("record")?;

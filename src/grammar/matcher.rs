@@ -90,6 +90,7 @@ pub struct Matcher {
 enum Step {
     Literal(Box<[u8]>, FinderRev<'static>),
     Capture { fact: Fact, kind: Kind },
+    Ahead(Box<[Box<[u8]>]>),
 }
 
 /// How far a pattern got before it gave up, for `explain`.
@@ -110,6 +111,7 @@ impl Matcher {
             .filter_map(|element| match element {
                 Element::Literal(text) => Some(Step::Literal(text.as_bytes().into(), FinderRev::new(text).into_owned())),
                 Element::Capture { fact, kind } => Some(Step::Capture { fact: *fact, kind: *kind }),
+                Element::Ahead { texts, .. } => Some(Step::Ahead(texts.iter().map(|text| text.as_bytes().into()).collect())),
                 Element::Time(_) | Element::Message => None,
             })
             .collect();
@@ -182,6 +184,11 @@ impl Walk<'_> {
                     }
                     at += text.len();
                 }
+                Step::Ahead(texts) => {
+                    if !texts.iter().any(|text| self.record[at..].starts_with(text)) {
+                        return false;
+                    }
+                }
                 Step::Capture { fact, kind } => {
                     return self.capture(*fact, *kind, &steps[offset + 1..], element + 1, at, captures);
                 }
@@ -206,13 +213,18 @@ impl Walk<'_> {
             walk.tries -= 1;
             let Some((skip, take)) = accepts(kind, &input[..len]) else { return false };
             // A fact that a pattern names twice has one value.
-            let again = if fact == Fact::Ignored { None } else { captures.get(fact, walk.record) };
+            let again = if fact == Fact::Ignored || kind == Kind::More { None } else { captures.get(fact, walk.record) };
             let given = walk.given.filter(|(of, _)| *of == fact).map(|(_, value)| value);
             if again.into_iter().chain(given).any(|value| value != &walk.record[at + skip..at + skip + take]) {
                 return false;
             }
             let before = *captures;
-            captures.set(fact, kind, at + skip, at + skip + take);
+            match captures.ranges[fact as usize] {
+                Some((start, _)) if kind == Kind::More => {
+                    captures.set(fact, captures.kinds[fact as usize], start as usize, at + skip + take);
+                }
+                _ => captures.set(fact, kind, at + skip, at + skip + take),
+            }
             if walk.steps(rest, next, at + len, captures) {
                 return true;
             }
@@ -220,7 +232,7 @@ impl Walk<'_> {
             false
         };
         match rest.first() {
-            None => fits(self, input.len()),
+            None => input.len() <= most && fits(self, input.len()),
             Some(Step::Literal(text, finder)) => {
                 // Only where the literal stands can the capture end: found from the right.
                 let mut window = input.len().min(most.saturating_add(text.len()));
@@ -236,7 +248,7 @@ impl Walk<'_> {
                 false
             }
             // The checker refuses patterns in which two captures touch.
-            Some(Step::Capture { .. }) => false,
+            Some(Step::Capture { .. } | Step::Ahead(_)) => false,
         }
     }
 }
@@ -245,7 +257,7 @@ impl Walk<'_> {
 pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
     let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
     match kind {
-        Kind::Text | Kind::Latin1 | Kind::Structured | Kind::Quoted | Kind::Rust | Kind::Erlang => input.len(),
+        Kind::Text | Kind::More | Kind::Latin1 | Kind::Structured | Kind::Quoted | Kind::Rust | Kind::Erlang => input.len(),
         Kind::Line => memchr::memchr(b'\n', input).unwrap_or(input.len()),
         Kind::Peer => input.iter().position(|byte| *byte == b' ').unwrap_or(input.len()),
         Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
@@ -263,7 +275,7 @@ pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
 pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
     let whole = |fits: bool| fits.then_some((0, bytes.len()));
     match kind {
-        Kind::Text | Kind::Latin1 | Kind::Structured => Some((0, bytes.len())),
+        Kind::Text | Kind::More | Kind::Latin1 | Kind::Structured => Some((0, bytes.len())),
         Kind::Line => whole(!bytes.contains(&b'\n')),
         Kind::Word => whole(!bytes.is_empty()),
         Kind::Ip => address(bytes),
@@ -376,6 +388,26 @@ mod tests {
     }
 
     #[test]
+    fn looking_ahead_and_going_on() {
+        let mut pattern = Pattern::parse("user {username} | {=next}{words} | {words:more}").unwrap();
+        for element in &mut pattern.elements {
+            if let Element::Ahead { texts, .. } = element {
+                *texts = vec!["off!".into(), "on ".into()];
+            }
+        }
+        let matcher = Matcher::new(&pattern);
+        let record = b"user a | b | off! | on 2";
+        let found = matcher.run(record).unwrap();
+        assert_eq!(found.get(Fact::Username, record), Some(b"a | b".as_slice()));
+        assert_eq!(found.get(Fact::Words, record), Some(b"off! | on 2".as_slice()));
+        assert!(!found.ambiguous);
+        assert_eq!(matcher.run(b"user a | other | off!"), None);
+        assert_eq!(matched("id {client_id:line}", "id a\nb"), None);
+        assert_eq!(matched("id {client_id:word}", "id a b"), None);
+        assert_eq!(matched("id {client_id:line}\n{_}", "id a\nb"), Some(vec![("client_id", "a".into()), ("_", "b".into())]));
+    }
+
+    #[test]
     fn two_free_texts_are_ambiguous_only_when_they_are() {
         let pattern = "as {client_id} (p{_:int}, u'{username}').";
         let plain = matched(pattern, "as pump 4 (p2, u'ops team').").unwrap();
@@ -413,7 +445,7 @@ mod tests {
 
     fn value_of(kind: Kind) -> BoxedStrategy<String> {
         match kind {
-            Kind::Text | Kind::Line | Kind::Latin1 | Kind::Structured => "[ -~é]{0,20}".boxed(),
+            Kind::Text | Kind::More | Kind::Line | Kind::Latin1 | Kind::Structured => "[ -~é]{0,20}".boxed(),
             Kind::Erlang => "<<\"[ -!#-;=?-\\[\\]-~]{0,10}\">>".boxed(),
             Kind::Number => any::<u32>().prop_map(|number| format!("{number:#x}")).boxed(),
             Kind::Bool => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),

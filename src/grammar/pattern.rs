@@ -1,8 +1,9 @@
 //! The pattern language: `New connection from {client_ip:ip}:{client_port} on port {server_port}.`
 //!
 //! ```text
-//! pattern = { literal | capture }
+//! pattern = { literal | capture | ahead }
 //! capture = "{" [ name ] [ ":" kind ] "}"
+//! ahead   = "{=" list "}"
 //! literal = any text; "{{" and "}}" stand for braces
 //! ```
 //!
@@ -39,6 +40,13 @@ pub enum Element {
         fact: Fact,
         /// What it accepts.
         kind: Kind,
+    },
+    /// What follows begins with one of the texts of this list of the grammar; it takes nothing.
+    Ahead {
+        /// The list's name.
+        name: String,
+        /// Its texts, once the list was looked up.
+        texts: Vec<String>,
     },
     /// The record's time stamp (headers only), with its format where one is named.
     Time(Option<String>),
@@ -81,6 +89,12 @@ impl Pattern {
     pub fn parse_header(text: &str) -> Result<Pattern, Vec<PatternError>> {
         let (pattern, (mut faults, places)) = read(text);
         faults.extend(adjacent_captures(&pattern, &places));
+        for (element, at) in pattern.elements.iter().zip(&places) {
+            if matches!(element, Element::Ahead { .. }) {
+                let help = "write the text itself".into();
+                faults.push(PatternError { at: *at, len: element.to_string().len(), message: "a header has no {=list}".into(), help });
+            }
+        }
         let messages = pattern.elements.iter().filter(|element| **element == Element::Message).count();
         if faults.is_empty() && (messages != 1 || pattern.elements.last() != Some(&Element::Message)) {
             faults.push(PatternError {
@@ -103,7 +117,12 @@ impl Pattern {
 
     /// How many bytes of it are literal.
     pub fn literal_len(&self) -> usize {
-        self.elements.iter().map(|element| if let Element::Literal(text) = element { text.len() } else { 0 }).sum()
+        let literal = |element: &Element| match element {
+            Element::Literal(text) => text.len(),
+            Element::Ahead { texts, .. } => texts.iter().map(String::len).min().unwrap_or_default(),
+            _ => 0,
+        };
+        self.elements.iter().map(literal).sum()
     }
 
     /// The facts that it captures.
@@ -124,6 +143,7 @@ impl fmt::Display for Element {
             Element::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
             Element::Capture { fact, kind } if *kind == fact.default_kind() => write!(f, "{{{}}}", fact.name()),
             Element::Capture { fact, kind } => write!(f, "{{{}:{}}}", fact.name(), kind.name()),
+            Element::Ahead { name, .. } => write!(f, "{{={name}}}"),
             Element::Time(None) => f.write_str("{time}"),
             Element::Time(Some(format)) => write!(f, "{{time:{format}}}"),
             Element::Message => f.write_str("{message}"),
@@ -136,6 +156,7 @@ impl fmt::Display for Element {
 enum Raw<'a> {
     Literal(String),
     Capture { name: &'a str, kind: Option<&'a str> },
+    Ahead(&'a str),
 }
 
 fn literal(input: &str) -> IResult<&str, Raw<'_>> {
@@ -156,6 +177,11 @@ fn capture(input: &str) -> IResult<&str, Raw<'_>> {
     map(delimited(char('{'), (name, opt(kind)), char('}')), |(name, kind)| Raw::Capture { name, kind }).parse(input)
 }
 
+fn ahead(input: &str) -> IResult<&str, Raw<'_>> {
+    let name = take_while1(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    map(delimited(tag("{="), name, char('}')), Raw::Ahead).parse(input)
+}
+
 type Faults = (Vec<PatternError>, Vec<usize>);
 
 /// Reads as much as can be read: the elements, the faults, and where each element starts.
@@ -166,7 +192,7 @@ fn read(text: &str) -> (Pattern, Faults) {
     let mut rest = text;
     while !rest.is_empty() {
         let at = text.len() - rest.len();
-        let Ok((after, found)) = many0(alt((literal, capture))).parse(rest) else { break };
+        let Ok((after, found)) = many0(alt((literal, ahead, capture))).parse(rest) else { break };
         let mut here = at;
         for raw in &found {
             let len = raw_len(raw, &text[here..]);
@@ -198,7 +224,7 @@ fn read(text: &str) -> (Pattern, Faults) {
 fn raw_len(raw: &Raw<'_>, source: &str) -> usize {
     match raw {
         Raw::Literal(text) => text.len() + text.matches(['{', '}']).count(),
-        Raw::Capture { .. } => source.find('}').map_or(source.len(), |end| end + 1),
+        Raw::Capture { .. } | Raw::Ahead(_) => source.find('}').map_or(source.len(), |end| end + 1),
     }
 }
 
@@ -206,6 +232,7 @@ fn judge(raw: &Raw<'_>, at: usize, len: usize) -> Result<Element, PatternError> 
     let fault = |message: String, help: String| PatternError { at, len, message, help };
     match raw {
         Raw::Literal(text) => Ok(Element::Literal(text.clone())),
+        Raw::Ahead(name) => Ok(Element::Ahead { name: (*name).to_owned(), texts: Vec::new() }),
         Raw::Capture { name: "time", kind } => Ok(Element::Time(kind.map(str::to_owned))),
         Raw::Capture { name: "message", kind: None } => Ok(Element::Message),
         Raw::Capture { name, kind } => {
@@ -255,7 +282,8 @@ fn distance(a: &str, b: &str) -> usize {
 fn adjacent_captures(pattern: &Pattern, places: &[usize]) -> Vec<PatternError> {
     let pairs = pattern.elements.windows(2).zip(places.windows(2));
     pairs
-        .filter(|(pair, _)| pair.iter().all(|element| !matches!(element, Element::Literal(_))))
+        // What is looked for ahead may touch the capture that takes it, but needs a text before it.
+        .filter(|(pair, _)| !matches!(pair[0], Element::Literal(_) | Element::Ahead { .. }) && !matches!(pair[1], Element::Literal(_)))
         .map(|(pair, place)| PatternError {
             at: place[1],
             len: pair[1].to_string().len(),
@@ -274,6 +302,7 @@ mod tests {
     fn element() -> impl Strategy<Value = Element> {
         prop_oneof![
             "[ -~äµ{}]{1,12}".prop_map(Element::Literal),
+            "[a-z][a-z0-9_-]{0,8}".prop_map(|name| Element::Ahead { name, texts: Vec::new() }),
             (0..Fact::COUNT, 0..Kind::ALL.len()).prop_map(|(fact, kind)| Element::Capture { fact: Fact::ALL[fact], kind: Kind::ALL[kind] }),
         ]
     }
@@ -285,7 +314,7 @@ mod tests {
             for part in parts {
                 match (elements.last_mut(), part) {
                     (Some(Element::Literal(text)), Element::Literal(more)) => text.push_str(&more),
-                    (Some(Element::Capture { .. }), part @ Element::Capture { .. }) => {
+                    (Some(Element::Capture { .. }), part @ (Element::Capture { .. } | Element::Ahead { .. })) => {
                         elements.push(Element::Literal(" ".into()));
                         elements.push(part);
                     }

@@ -22,13 +22,15 @@ pub(crate) struct Text {
 pub(crate) struct Reader<'s> {
     pub(crate) source: &'s str,
     pub(crate) faults: Vec<Diagnostic>,
+    /// The lists that patterns may name.
+    pub(crate) lists: Vec<(String, Vec<String>)>,
 }
 
 impl<'s> Reader<'s> {
     /// Reads the file; syntax faults are noted and what could be read is given.
     pub(crate) fn document(source: &'s str) -> (Reader<'s>, Spanned<DeTable<'s>>) {
         let (table, errors) = DeTable::parse_recoverable(source);
-        let mut reader = Reader { source, faults: Vec::new() };
+        let mut reader = Reader { source, faults: Vec::new(), lists: Vec::new() };
         for error in errors {
             let span = error.span().unwrap_or(0..0);
             reader.fault(span, error.message().to_owned(), "not valid TOML here");

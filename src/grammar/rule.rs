@@ -197,7 +197,11 @@ pub struct Multiline {
     /// The text that any first line holds.
     pub literal: Vec<u8>,
     /// How the last line ends. A first line that ends so is whole by itself.
-    pub ends: Vec<u8>,
+    pub ends: Option<Vec<u8>>,
+    /// The record is whole when one of these fits it.
+    pub whole: Vec<Matcher>,
+    /// A first line that one of these fits is whole by itself, whatever it is.
+    pub unless: Vec<Matcher>,
     /// More lines than this are no record.
     pub max_lines: usize,
     /// A first line this long (with its header) was cut by the broker, which also cut its end off: no line follows.
@@ -330,6 +334,12 @@ pub struct Rule {
     pub corrects: bool,
     /// It applies only directly after a record that ended a connection without a word.
     pub after_closed: bool,
+    /// Further reasons are looked up in the record's words; those that tell more than `weight` come first.
+    pub also: bool,
+    /// How much the given reasons tell.
+    pub weight: usize,
+    /// The credentials were accepted before the broker refused: an acceptance in the same breath is this attempt's own.
+    pub admitted: bool,
     /// A connection that it does not name may be found by elimination.
     pub elimination: bool,
     /// Only connections whose opening is logged end so: it is certain also beside an `unlisted` listener.
@@ -407,7 +417,25 @@ pub struct Sample {
     pub span: std::ops::Range<usize>,
 }
 
+impl Multiline {
+    /// Whether this message begins such a record and is not the whole of it.
+    pub fn is_torn(&self, message: &[u8]) -> bool {
+        let fits = |patterns: &[Matcher]| patterns.iter().any(|pattern| pattern.run(message).is_some());
+        self.first.run(message).is_some() && !fits(&self.unless) && !self.is_whole(message)
+    }
+
+    /// Whether this message, which began so, is whole.
+    pub fn is_whole(&self, message: &[u8]) -> bool {
+        self.ends.as_ref().is_some_and(|ends| message.ends_with(ends)) || self.whole.iter().any(|whole| whole.run(message).is_some())
+    }
+}
+
 impl Grammar {
+    /// The form of record of several lines that this message begins and does not end.
+    pub fn torn(&self, message: &[u8]) -> Option<usize> {
+        self.multiline.iter().position(|form| form.is_torn(message))
+    }
+
     /// The rule that fits this message best, with what it captures. `applies` may refuse a rule, which gives the next best.
     pub fn find<'g>(&'g self, message: Message<'_>, mut applies: impl FnMut(&Rule, &Captures) -> bool) -> Option<(&'g Rule, Captures)> {
         // The ways are tried in the order of `rules`, whose best ways come first; a rule with several ways is ranked by its best.

@@ -150,7 +150,7 @@ fn fit<'a>(
                     rest = rest.trim_ascii_start();
                 }
             }
-            Element::Message => {}
+            Element::Message | Element::Ahead { .. } => {}
             Element::Capture { fact, kind } => {
                 let next = border(elements.get(index + 1));
                 let most = longest(*kind, rest);

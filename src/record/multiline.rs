@@ -28,7 +28,7 @@ pub enum Grown {
 
 /// Whether this message begins a record of several lines; `whole` is the line with its header.
 pub fn begins(grammar: &Grammar, message: &[u8], whole: &[u8], read_at: i64) -> Option<Unfinished> {
-    let fits = |form: &Multiline| !message.ends_with(&form.ends) && whole.len() < form.cut_at && form.first.run(message).is_some();
+    let fits = |form: &Multiline| whole.len() < form.cut_at && form.is_torn(message);
     let form = grammar.multiline.iter().position(fits)?;
     Some(Unfinished { lines: vec![whole.to_vec()], form, read_at })
 }
@@ -39,7 +39,7 @@ impl Unfinished {
         self.lines.push(text.to_vec());
         self.read_at = read_at;
         match grammar.multiline.get(self.form) {
-            Some(form) if text.ends_with(&form.ends) => Grown::Whole(self.lines.join(&b'\n')),
+            Some(form) if form.ends.as_ref().is_some_and(|ends| text.ends_with(ends)) => Grown::Whole(self.lines.join(&b'\n')),
             Some(form) if self.lines.len() < form.max_lines => Grown::More,
             _ => Grown::Apart(std::mem::take(&mut self.lines)),
         }
