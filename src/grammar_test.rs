@@ -194,6 +194,132 @@ rows = [
 ]
 "#;
 
+    /// A product that repeats an ID with commas for its line feeds, makes IDs up, and tells one refusal in several records.
+    const REPEATING: &str = r#"
+format = 1
+name   = "example"
+title  = "Example broker"
+detect = ["example {_:word} starting"]
+header = ["{time:epoch}: {message}"]
+keys   = ["address"]
+
+[[assigned]]
+all = ["^made-[0-9]+$", "7"]
+
+[[rule]]
+name    = "failed"
+match   = "{client_id_end}@{client_ip}:{client_port} Client {client_id} port {_:int}{? user {username}?} failed"
+outcome = "refused"
+bare    = true
+doubt   = ["ipAddress"]
+reason  = ["password-does-not-match", "no-password-provided"]
+reason_anonymous = ["no-password-provided", "password-does-not-match"]
+words   = "failed"
+look_back = true
+forgeable = ["Client "]
+blurred = [", "]
+
+[[rule]]
+name    = "closed"
+match   = "{client_ip}:{client_port} Client {client_id} closed: {words:word}"
+outcome = "refused"
+repeats = true
+only    = ["banned", "failed"]
+reason  = ["other"]
+
+[[rule]]
+name    = "accepted"
+match   = "{client_ip}:{client_port} Client {client_id} accepted"
+outcome = "accepted"
+
+[[rule]]
+name    = "bytes"
+match   = "{client_ip}:{client_port} received {connect_head}"
+outcome = "context"
+
+[[rule]]
+name    = "left-out"
+match   = "{_:int} lines left out"
+outcome = "gap"
+
+[[rule]]
+name    = "tail"
+match   = "@{_:ip}:{_:port} Client left"
+outcome = "torn"
+bare    = true
+look_back = true
+
+[[sample]]
+why = "told twice, counted once, also over lines that are left out; the second record is sure of the address; other words are no refusal"
+log = """
+1795446252: pump-4@192.0.2.7:4000 Client pump-4 port 1 user ops failed
+1795446252: 12 lines left out
+1795446252: 192.0.2.7:4000 Client pump-4 closed: failed
+1795446252: 192.0.2.8:4001 Client pump-5 closed: normally
+1795446252: pump-6@192.0.2.9:4000 Client pump-6 port 1 failed
+"""
+rows = [
+  { clientId = "pump-4", username = "ops", attempts = 1, inferred = [], reasonCode = "password-does-not-match" },
+  { clientId = "pump-6", inferred = ["ipAddress"], reasonCode = "no-password-provided" },
+]
+
+[[sample]]
+why = "the end of a session is no failed connect, whatever its words"
+log = """
+1795446252: 192.0.2.7:4000 Client pump-4 accepted
+1795446253: 192.0.2.7:4000 Client pump-4 closed: banned
+"""
+rows = []
+
+[[sample]]
+why = "a line feed in an ID; commas that may have been one; an ID that is made up"
+log = """
+1795446252: pump
+four@192.0.2.7:4000 Client pump, four port 1 failed
+1795446252: a, b@192.0.2.8:4000 Client a, b port 1 failed
+1795446252: made-17@192.0.2.9:4000 Client made-17 port 1 failed
+1795446252: made-18@192.0.2.10:4000 Client made-18 port 1 failed
+"""
+rows = [
+  { clientId = "pump\nfour", inferred = ["ipAddress", "ts"] },
+  { clientId = "a, b", inferred = ["clientId", "ipAddress"] },
+  { identity = "address", ipAddress = "192.0.2.9" },
+  { clientId = "made-18" },
+]
+
+[[sample]]
+why = "the bytes of the CONNECT tell of the password and how the ID is spelt, and rule a reason out; they name nobody by themselves"
+log = """
+1795446252: 192.0.2.7:4000 received 101c00044d51545404c2003c0003610a6200036f7073000673656372657421
+1795446252: a, b@192.0.2.7:4000 Client a, b port 1 user ops failed
+1795446252: 192.0.2.8:4000 received 101c00044d51545404c2003c0003610a6200036f7073000673656372657421
+"""
+rows = [{ clientId = "a\nb", passwordProvided = true, reasonCode = "password-does-not-match", alternatives = [] }]
+
+[[sample]]
+why = "an end that repeats what stood before it, or that has no header, makes that doubtful"
+log = """
+1795446252: pump-4@192.0.2.7:4000 Client pump-4 port 1 failed
+1795446252: victim-8@198.51.100.8:1 Client victim-8 port 1 user bob failed
+@192.0.2.66:4242 Client y, 1795446252: victim-8@198.51.100.8:1 Client victim-8 port 1 user bob failed,  port 1 user u failed
+1795446253: victim-9@198.51.100.9:1 Client victim-9 port 1 user bob failed
+@192.0.2.66:4243 Client left
+"""
+rows = [
+  { clientId = "pump-4", inferred = ["clientId", "ipAddress"] },
+  { clientId = "victim-8", inferred = ["clientId", "ipAddress", "username"] },
+  { username = "u" },
+  { clientId = "victim-9", inferred = ["clientId", "ipAddress", "username"] },
+]
+"#;
+
+    #[test]
+    fn what_names_its_connection_is_told_once_and_doubted_where_a_stranger_may_have_written_it() {
+        let grammar = crate::grammar::load("example.toml", REPEATING, &Arc::default()).map(|(grammar, _)| Arc::new(grammar));
+        let grammar = grammar.unwrap_or_else(|faults| panic!("{faults:?}"));
+        assert_eq!(test(&grammar), []);
+    }
+
     #[test]
     fn a_torn_record_is_mended_and_nothing_of_it_is_certain() {
         let grammar = crate::grammar::load("example.toml", TEARABLE, &Arc::default()).map(|(grammar, _)| Arc::new(grammar));

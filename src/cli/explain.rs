@@ -176,6 +176,9 @@ fn effect_text(effect: &Effect) -> &str {
         Effect::Probe => "a connection ended without a word: a probe, counted, no row",
         Effect::Session => "a session ended: no failed connect",
         Effect::Restart => "the broker started: no earlier connection is open",
+        Effect::Missing => {
+            "the log says that it leaves lines out, refusals among them perhaps: joins by elimination are inferred from here on"
+        }
         Effect::Incomplete => "connections are not all listed from here on: joins by elimination are inferred",
         Effect::Known => "says more about an attempt that is known",
         Effect::Proxied => "a terminator handed the connection on: the broker's log tells the rest",

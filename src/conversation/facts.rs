@@ -22,6 +22,12 @@ pub struct Facts {
     /// A name that may be the client ID or the address: what follows decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_name: Option<String>,
+    /// The client sent no ID: one that its records name is made up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anonymous: bool,
+    /// What the client sent as its ID and username, byte for byte: how the names that its records show are spelt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<(String, Option<String>)>,
     /// The username.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
@@ -73,7 +79,7 @@ impl Facts {
         let number = |fact| heard.raw(fact).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok());
         let flag = |fact| heard.raw(fact).map(|bytes| bytes == b"true");
         let flags = heard.raw(Fact::ConnectFlags).and_then(decode::number);
-        let nobody = |name: &[u8]| grammar.is_nobody(name) || grammar.is_random(name);
+        let nobody = |name: &[u8]| grammar.is_nobody(name) || grammar.is_random(name) || grammar.is_assigned(name);
         let username = heard.value(Fact::Username).filter(|name| !name.is_empty() && !grammar.is_no_username(name));
         let mut facts = Facts {
             client_id: heard.value(Fact::ClientId).filter(|name| !name.is_empty() && !nobody(name)).map(|name| text(&name)),
@@ -92,11 +98,20 @@ impl Facts {
             connect: rule.connect,
             ..Facts::default()
         };
+        if let Some(end) = heard.value(Fact::ClientIdEnd)
+            && let Some(id) = &mut facts.client_id
+            && let Some(start) = id.strip_suffix(&*text(&end)).and_then(|start| start.strip_suffix(", "))
+        {
+            *id = format!("{start}\n{}", text(&end));
+        }
         if let Some(name) = heard.raw(Fact::ClientName).filter(|name| !grammar.is_nobody(name) && !name.is_empty()) {
             facts.name(name, heard.raw(Fact::ClientIp));
         }
         if let Some(packet) = heard.raw(Fact::ConnectPacket) {
-            facts.read_packet(packet);
+            facts.read_packet(packet, true);
+        }
+        if let Some(packet) = heard.raw(Fact::ConnectHead) {
+            facts.read_packet(packet, false);
         }
         facts
     }
@@ -128,15 +143,20 @@ impl Facts {
     }
 
     /// A CONNECT whose bytes the product printed.
-    fn read_packet(&mut self, printed: &[u8]) {
+    fn read_packet(&mut self, printed: &[u8], whole: bool) {
         let bytes = if printed.starts_with(b"<<") {
             decode::erlang::codes(printed).into_iter().map_while(|code| u8::try_from(code).ok()).collect()
         } else {
             decode::hexes(printed)
         };
         if let Some(connect) = decode::packet::connect(&bytes) {
-            self.client_id = self.client_id.take().or(Some(connect.client_id).filter(|id| !id.is_empty()));
-            self.username = self.username.take().or(connect.username);
+            self.anonymous = connect.client_id.is_empty();
+            if !whole {
+                self.sent = Some((connect.client_id, connect.username));
+            } else {
+                self.client_id = self.client_id.take().or(Some(connect.client_id).filter(|id| !id.is_empty()));
+                self.username = self.username.take().or(connect.username);
+            }
             self.password_provided = self.password_provided.or(Some(connect.password_provided));
         }
     }
@@ -177,9 +197,16 @@ impl Facts {
                 mine.clone_from(other);
             }
         }
+        self.anonymous |= other.anonymous;
         fill(&mut self.client_id, &other.client_id);
+        self.client_id.take_if(|_| self.anonymous);
+        fill(&mut self.sent, &other.sent);
         fill(&mut self.client_name, &other.client_name);
         fill(&mut self.username, &other.username);
+        if let Some((id, username)) = &self.sent {
+            self.client_id = self.client_id.take().map(|_| id.clone());
+            self.username = self.username.take().and_then(|_| username.clone());
+        }
         fill(&mut self.client_ip, &other.client_ip);
         fill(&mut self.client_port, &other.client_port);
         fill(&mut self.server_port, &other.server_port);

@@ -21,6 +21,9 @@ const MAX_LANES: usize = 256;
 /// After a record that was torn by a stranger's line feed, this many bytes may be his: no client ID and no username is longer than
 /// 65,535 bytes. Neither the number of records nor their stamps bound it, because he writes those, too.
 pub const TORN_BYTES: usize = 132 << 10;
+/// More refusals that may turn out to be a stranger's words are not kept in mind, and no more of each record's text.
+const MAX_TOLD: usize = 64;
+const MAX_QUOTED: usize = 1_024;
 /// More guessed refusals are not kept in mind.
 const MAX_GUESSED: usize = 64;
 
@@ -66,8 +69,10 @@ pub enum Effect {
     Torn,
     /// The state began anew.
     Restart,
-    /// Connections or lines are missing: nothing is found by elimination with certainty from here on.
+    /// Connections are missing: nothing is found by elimination with certainty from here on.
     Incomplete,
+    /// Lines are missing, refusals among them perhaps; what names its connection is as certain as before.
+    Missing,
     /// Nothing.
     Nothing,
 }
@@ -105,6 +110,9 @@ pub struct Joiner {
     /// How many more bytes may be a stranger's.
     #[serde(default)]
     strangers: usize,
+    /// The last refusals that a stranger could have written, with their text.
+    #[serde(default)]
+    told: Vec<(String, Box<Row>)>,
     /// The client that the last record accepted.
     accepted: Option<Context>,
     /// The last record ended a connection without a word.
@@ -129,6 +137,9 @@ impl Joiner {
 
     /// Whether a rule that fits the text applies in this state.
     pub fn applies(&self, grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> bool {
+        if !rule.only.is_empty() && !heard.raw(Fact::Words).is_some_and(|words| rule.only.iter().any(|only| only == words)) {
+            return false;
+        }
         if rule.needs_context {
             let facts = Facts::of(grammar, rule, heard);
             return self.lanes.get(lane(&facts)).is_some_and(|waiting| waiting.facts.agree(&facts));
@@ -181,6 +192,12 @@ impl Joiner {
         let mut facts = Facts::of(grammar, said.rule, &said.heard);
         let words = said.heard.raw(Fact::Words).map(|words| crate::record::scrubbed(grammar, words));
         let (why, handshake) = Why::of(grammar, said.rule, words.as_deref(), &mut facts);
+        let holds = |text: &Option<String>| {
+            text.as_ref().is_some_and(|text| said.rule.blurred.iter().any(|blur| memchr::memmem::find(text.as_bytes(), blur).is_some()))
+        };
+        let own = [(Field::ClientId, Fact::ClientId, &facts.client_id), (Field::Username, Fact::Username, &facts.username)];
+        let unsure = own.into_iter().filter(|(_, fact, text)| holds(text) || said.heard.is_doubtful(*fact));
+        let blurred: Vec<Field> = unsure.map(|(field, ..)| field).collect();
         self.open.set_behind(settings.behind);
         self.age(settings, said.ts, out);
         let strangers = self.strangers > 0;
@@ -195,7 +212,7 @@ impl Joiner {
             stack: said.rule.stack,
             forgeable: is_forgeable(said.rule, &said.heard) || strangers,
             unclear: said.heard.captures.ambiguous,
-            doubt: said.rule.doubt.iter().copied().chain(Facts::doubts(&said.heard)).collect(),
+            doubt: said.rule.doubt.iter().copied().chain(Facts::doubts(&said.heard)).chain(blurred).collect(),
             rules: if said.rule.outcome == Outcome::Context { vec![said.rule.name.clone()] } else { Vec::new() },
             read_at: said.read_at,
         };
@@ -209,6 +226,9 @@ impl Joiner {
         match said.rule.outcome {
             Outcome::Nothing => Effect::Nothing,
             Outcome::Torn => {
+                if said.rule.look_back {
+                    self.doubt_told(None, out);
+                }
                 if record.facts.upstream_port.is_some() {
                     self.proxied(settings, key, record, out);
                 }
@@ -259,9 +279,9 @@ impl Joiner {
                 Effect::Incomplete
             }
             Outcome::Gap => {
-                self.flush(settings, out);
+                self.flush_lanes(settings, out);
                 self.gap();
-                Effect::Incomplete
+                Effect::Missing
             }
             Outcome::Accepted => self.accept(grammar, settings, &said, key, record, out),
             Outcome::Ended => {
@@ -272,7 +292,45 @@ impl Joiner {
                 Effect::Session
             }
             Outcome::Closed => self.close(grammar, settings, said.rule, record, out),
-            Outcome::Refused => self.refuse(grammar, settings, said.rule, accepted, record, out),
+            Outcome::Refused => {
+                let (message, torn) = (said.heard.bytes, said.rule.look_back && record.forgeable);
+                if torn {
+                    self.doubt_told(Some(message), out);
+                }
+                let before = out.len();
+                let effect = self.refuse(grammar, settings, said.rule, accepted, record, out);
+                if said.rule.look_back && !torn {
+                    self.remember(message, &out[before..]);
+                }
+                effect
+            }
+        }
+    }
+
+    /// Keeps what was told, in case that it turns out to be a stranger's words.
+    fn remember(&mut self, message: &[u8], told: &[Attempt]) {
+        let Some(Attempt::Refused(row)) = told.last() else { return };
+        if self.told.len() >= MAX_TOLD {
+            self.told.remove(0);
+        }
+        self.told.push((String::from_utf8_lossy(&message[..message.len().min(MAX_QUOTED)]).into_owned(), row.clone()));
+    }
+
+    /// A record was torn, and this is its end: what was told just before may be a part of it. Where the end repeats the client's
+    /// words, only what stands in them is.
+    fn doubt_told(&mut self, quoting: Option<&[u8]>, out: &mut Vec<Attempt>) {
+        let quoting = quoting.map(String::from_utf8_lossy);
+        let (forged, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.told)
+            .into_iter()
+            .partition(|(message, _)| quoting.as_ref().is_none_or(|text| text.contains(message.as_str())));
+        self.told = others;
+        for (_, mut row) in forged {
+            row.inferred.extend([Field::ClientId, Field::IpAddress]);
+            row.inferred.extend(row.username.is_some().then_some(Field::Username));
+            row.inferred.retain(|field| *field != Field::IpAddress || row.ip_address.is_some());
+            row.inferred.sort_unstable();
+            row.inferred.dedup();
+            out.push(Attempt::Revised(row));
         }
     }
 
@@ -318,11 +376,15 @@ impl Joiner {
 
     /// Nothing will follow: what waits is finished.
     pub fn flush(&mut self, settings: &Settings, out: &mut Vec<Attempt>) {
-        while let Some(lane) = self.lanes.keys().next().cloned() {
-            self.flush_lane(&lane, settings, out);
-        }
+        self.flush_lanes(settings, out);
         for conversation in self.keyed.due_all() {
             self.tell(settings, conversation, out);
+        }
+    }
+
+    fn flush_lanes(&mut self, settings: &Settings, out: &mut Vec<Attempt>) {
+        while let Some(lane) = self.lanes.keys().next().cloned() {
+            self.flush_lane(&lane, settings, out);
         }
     }
 
@@ -413,7 +475,7 @@ impl Joiner {
         let fits = self.lanes.get(&lane).is_some_and(|pending| {
             let repeated = record.why.words.first().is_some_and(|words| pending.why.words.contains(words));
             let complete = pending.stack || rule.stack || (rule.begins && (pending.alone || !lane.is_empty()));
-            let goes_on = pending.stack && rule.stack && !repeated;
+            let goes_on = pending.stack && rule.stack && !repeated && !rule.begins;
             (goes_on || !complete) && pending.facts.agree(&record.facts)
         });
         if !fits {
@@ -690,6 +752,10 @@ impl Joiner {
         let known = known.filter(|known| !is_anothers(rule, &known.context.facts, &record.facts));
         let mut opened_before = false;
         if let (Some(key), Some(mut conversation)) = (&key, known) {
+            if rule.repeats && conversation.accepted && record.facts.names_connection(&grammar.keys) {
+                // Its client had connected: this is how the session ends.
+                return Effect::Session;
+            }
             // A client's ID names many attempts: of them, none is told twice by the same rule.
             let another = !record.facts.names_connection(&grammar.keys) && conversation.said_by.contains(&rule.name);
             if rule.repeats && conversation.may_repeat(record.ts) && !another {
@@ -699,6 +765,11 @@ impl Joiner {
                 record.doubt.retain(|field| !known || *field != Field::ClientId);
                 if rule.doubt.is_empty() && !record.forgeable && !record.unclear {
                     conversation.context.doubt.retain(|field| *field != Field::ClientId);
+                }
+                // An address that this record names without doubt is certain now.
+                if record.facts.client_ip.is_some() && !record.doubt.contains(&Field::IpAddress) {
+                    conversation.inferred.retain(|field| *field != Field::IpAddress);
+                    conversation.context.doubt.retain(|field| *field != Field::IpAddress);
                 }
                 self.say_more(settings, &mut conversation, record, out);
                 if rule.frees {
@@ -884,7 +955,7 @@ fn lane(facts: &Facts) -> &str {
 /// Whether an accepted client could have written this record: the parts that stand for its ID or the broker's words hold what
 /// the broker puts between the client's own.
 fn is_forgeable(rule: &Rule, heard: &Heard<'_>) -> bool {
-    let parts = [Fact::ClientId, Fact::ClientName, Fact::Words].into_iter().filter_map(|fact| heard.raw(fact));
+    let parts = [Fact::ClientId, Fact::ClientName, Fact::Username, Fact::Words].into_iter().filter_map(|fact| heard.raw(fact));
     parts.into_iter().any(|part| rule.forgeable.iter().any(|text| memchr::memmem::find(part, text).is_some()))
 }
 

@@ -91,6 +91,7 @@ impl Why {
         let mut handshake = false;
         match &rule.reason {
             Because::Unsaid => why.weight = 0,
+            _ if !rule.reason_anonymous.is_empty() && facts.username.is_none() => why.reasons.clone_from(&rule.reason_anonymous),
             Because::Given(reasons) if rule.also => why.own_texts(grammar, words.unwrap_or_default(), reasons, facts),
             Because::Given(reasons) => why.reasons.clone_from(reasons),
             Because::Texts if grammar.own_texts.find(words.unwrap_or_default()).is_some() => {
@@ -175,7 +176,7 @@ impl Context {
     pub fn doubts(&self) -> Vec<Field> {
         let mut doubts = self.doubt.clone();
         if self.forgeable {
-            doubts.extend([Field::ClientId, Field::IpAddress]);
+            doubts.extend([Field::ClientId, Field::IpAddress, Field::Username]);
         }
         if self.unclear {
             doubts.extend([Field::ClientId, Field::IpAddress, Field::Username]);
@@ -264,6 +265,15 @@ impl Context {
         }
         if tls_used != Some(false) {
             reasons.extend(self.why.if_tls.iter().copied());
+        }
+        // What is known of the password rules reasons out.
+        let ruled_out = match facts.password_provided.filter(|_| !inferred.contains(&Field::PasswordProvided)) {
+            Some(true) => Some(Reason::NoPasswordProvided),
+            Some(false) => Some(Reason::PasswordDoesNotMatch),
+            None => None,
+        };
+        if reasons.iter().any(|reason| Some(*reason) != ruled_out) {
+            reasons.retain(|reason| Some(*reason) != ruled_out);
         }
         let reason_code = reasons.remove(0);
         let mut alternatives: Vec<Reason> = Vec::new();

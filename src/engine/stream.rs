@@ -375,7 +375,7 @@ impl Stream {
         let reference = self.last_ts.or(*around.near).unwrap_or(line.read_at);
         let context = TimeContext { zone: around.zone, reference };
         if let Some((values, stamp, message, header)) = structured(grammar, line.text, &context) {
-            let (own, shown) = (Own { stamp, header, whole: line.text }, render(&values));
+            let (own, shown) = (Own { stamp, header, bare: false, whole: line.text }, render(&values));
             let text = scrubbed(grammar, &shown);
             set(trace, |trace| (trace.header, trace.message) = (Some("named values".to_owned()), escaped(&text, MAX_EVIDENCE_LINE)));
             return self.understood(line, own, message.of(&values), Some(&shown), around, trace);
@@ -425,7 +425,8 @@ impl Stream {
             set(trace, |trace| trace.fate = Fate::Part);
             return;
         }
-        let own = Own { stamp: parts.stamp, header: parts.captures, whole: line.text };
+        let bare = parts.message.len() == line.text.len();
+        let own = Own { stamp: parts.stamp, header: parts.captures, bare, whole: line.text };
         match inner(grammar, parts.message) {
             Some(values) => self.understood(line, own, values.message_in(parts.message), None, around, trace),
             None => self.understood(line, own, Message::plain(parts.message), None, around, trace),
@@ -455,7 +456,10 @@ impl Stream {
         let header = (own.header, if shown.is_some() { message.bytes } else { own.whole });
         let heard = |captures: &Captures| Heard { captures: *captures, bytes: message.bytes, header };
         let joiner = &self.joiner;
-        let Some((rule, mut captures)) = grammar.find(message, |rule, captures| joiner.applies(grammar, rule, &heard(captures))) else {
+        // The end of a torn record has lost its header.
+        let torn = |rule: &Rule| rule.bare && rule.outcome == Outcome::Torn;
+        let fits = |rule: &Rule, captures: &Captures| (own.bare || !torn(rule)) && joiner.applies(grammar, rule, &heard(captures));
+        let Some((rule, mut captures)) = grammar.find(message, fits) else {
             set(trace, |trace| trace.nearest = nearest(grammar, message.text()));
             return;
         };
@@ -498,6 +502,8 @@ const NOTHING: (Captures, &[u8]) = (Captures::NONE, b"");
 struct Own<'a> {
     stamp: Option<Stamp>,
     header: Captures,
+    /// It has none.
+    bare: bool,
     /// What the header's captures are ranges of.
     whole: &'a [u8],
 }
@@ -585,7 +591,7 @@ fn evidence(grammar: &Grammar, line: Line<'_>, message: Message<'_>, shown: Opti
     // named values, are shown in its stead.
     let text = shown.unwrap_or(line.text);
     let mut clean = scrubbed(grammar, text).into_owned();
-    for fact in [Fact::Secret, Fact::ConnectPacket] {
+    for fact in [Fact::Secret, Fact::ConnectPacket, Fact::ConnectHead] {
         if let Some(secret) = captures.get(fact, message.bytes).filter(|secret| !secret.is_empty()) {
             clean = replaced(&clean, secret);
         }
@@ -611,7 +617,7 @@ fn facts_shown(grammar: &Grammar, heard: &Heard<'_>) -> Vec<(Fact, String)> {
     facts
         .filter_map(|fact| {
             let value = heard.value(fact)?;
-            let hidden = matches!(fact, Fact::Secret | Fact::ConnectPacket);
+            let hidden = matches!(fact, Fact::Secret | Fact::ConnectPacket | Fact::ConnectHead);
             let value = if hidden { MARK.to_vec() } else { scrubbed(grammar, &value).into_owned() };
             Some((fact, escaped(&value, 256)))
         })

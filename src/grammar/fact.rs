@@ -36,6 +36,7 @@ macro_rules! facts {
 facts! {
     ClientId "client_id" "the MQTT client ID" Text;
     ClientName "client_name" "the client ID, or the client's address where the broker does not know the ID" Text;
+    ClientIdEnd "client_id_end" "what follows the last raw line feed of a client ID that the record repeats with commas in their place" Text;
     Username "username" "the username that the client sent" Text;
     ClientIp "client_ip" "the client's address" Ip;
     ClaimedIp "claimed_ip" "the client's address as a header says that anybody who reaches the listener may write" Ip;
@@ -53,6 +54,7 @@ facts! {
     PasswordProvided "password_provided" "whether a password was sent" Bool;
     ConnectFlags "connect_flags" "the flags of the CONNECT: bit 6 says whether a password was sent, bit 7 a username" Number;
     ConnectPacket "connect_packet" "the bytes of a CONNECT, in hexadecimal or as Erlang writes them; read, never shown" Hexes;
+    ConnectHead "connect_head" "the same, for the spelling of the names that other records show, and for whether there is a password" Hexes;
     Secret "secret" "a password or another secret: never stored, never shown" Text;
     Ignored "_" "text that means nothing to us" Text;
 }
@@ -98,6 +100,8 @@ pub enum Kind {
     Erlang,
     /// Any bytes, in UTF-8 that was taken for Latin-1 and encoded a second time.
     Latin1,
+    /// Any bytes; where they cannot be printed, a list of characters or a binary as Erlang writes them.
+    Printed,
     /// A decimal number, or a hexadecimal one after `0x`.
     Number,
     /// `true` or `false`.
@@ -123,6 +127,7 @@ impl Kind {
         Kind::Structured,
         Kind::Erlang,
         Kind::Latin1,
+        Kind::Printed,
         Kind::Number,
         Kind::Bool,
         Kind::Hexes,
@@ -145,6 +150,7 @@ impl Kind {
             Kind::Structured => "structured",
             Kind::Erlang => "erlang",
             Kind::Latin1 => "latin1",
+            Kind::Printed => "printed",
             Kind::Number => "number",
             Kind::Bool => "bool",
             Kind::Hexes => "hexes",
@@ -158,6 +164,6 @@ impl Kind {
 
     /// Whether a client could put anything it likes into such a capture.
     pub fn is_free(self) -> bool {
-        matches!(self, Kind::Text | Kind::Line | Kind::More | Kind::Latin1 | Kind::Structured)
+        matches!(self, Kind::Text | Kind::Line | Kind::More | Kind::Latin1 | Kind::Printed | Kind::Structured)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::bytes::RegexBuilder;
+use regex::bytes::{Regex, RegexBuilder};
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::Faults;
@@ -12,7 +12,7 @@ use super::fact::Fact;
 use super::literal;
 use super::load_record::{colours, endings, framing, keys, lists, secret, structure, tells, with_ending};
 use super::matcher::Matcher;
-use super::pattern::{Element, Pattern, PatternError, near};
+use super::pattern::{Element, MOST_OPTIONAL, Pattern, PatternError, near, spelled_out};
 use super::reader::{Reader, Table, Text};
 use super::rule::{Because, EchoForm, FieldPattern, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
 use super::texts::Texts;
@@ -74,6 +74,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let made_up = top.texts(reader, "made_up");
     let made_up = made_up.iter().filter_map(|text| pattern(reader, text)).map(|pattern| Matcher::new(&pattern)).collect();
     let bytes = |texts: Vec<Text>| texts.into_iter().map(|text| text.value.into_bytes());
+    let assigned = top.tables(reader, "assigned").into_iter().filter_map(|(table, span)| assigned(reader, table, span)).collect();
     let no_username = bytes(top.texts(reader, "no_username")).collect();
     let tls = bytes(top.texts(reader, "tls_transports")).map(|text| (text, true)).collect::<Vec<_>>();
     let transports = tls.into_iter().chain(bytes(top.texts(reader, "plain_transports")).map(|text| (text, false))).collect();
@@ -133,6 +134,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         nobody,
         made_up,
         random_ids,
+        assigned,
         no_username,
         transports,
         keys,
@@ -154,6 +156,12 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
 
 pub(super) fn pattern(reader: &mut Reader<'_>, text: &Text) -> Option<Pattern> {
     let mut pattern = noted(reader, text, Pattern::parse(&text.value))?;
+    look_ahead(reader, text, &mut pattern);
+    Some(pattern)
+}
+
+/// Puts the lists in which the pattern looks ahead into it.
+fn look_ahead(reader: &mut Reader<'_>, text: &Text, pattern: &mut Pattern) {
     for element in &mut pattern.elements {
         if let Element::Ahead { name, texts } = element {
             match reader.lists.iter().find(|(known, _)| known == name) {
@@ -165,7 +173,6 @@ pub(super) fn pattern(reader: &mut Reader<'_>, text: &Text) -> Option<Pattern> {
             }
         }
     }
-    Some(pattern)
 }
 
 fn header(reader: &mut Reader<'_>, text: &Text) -> Option<Header> {
@@ -197,6 +204,31 @@ fn noted<T>(reader: &mut Reader<'_>, text: &Text, result: Result<T, Vec<PatternE
             None
         }
     }
+}
+
+/// `[[assigned]]`: regular expressions, all of which must be found in an ID.
+fn assigned<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<Vec<Regex>> {
+    let mut table = reader.table(table, span.clone(), "[[assigned]]");
+    let texts = table.texts(reader, "all");
+    table.finish(reader);
+    if texts.is_empty() {
+        reader.fault(span, "\"all\" says how such an ID looks", "expected regular expressions, all of which must be found in it");
+        return None;
+    }
+    texts
+        .iter()
+        .map(|text| match RegexBuilder::new(&text.value).unicode(false).size_limit(1 << 20).build() {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                reader.fault(
+                    text.span.clone(),
+                    format!("this is no regular expression: {error}"),
+                    "expected what the Rust crate regex reads",
+                );
+                None
+            }
+        })
+        .collect()
 }
 
 fn multiline<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>, framed: bool) -> Option<Multiline> {
@@ -253,7 +285,7 @@ fn rule<'s>(
         None => patterns,
     };
     for text in &patterns {
-        ways.extend(pattern(reader, text).map(|pattern| pattern_way(&pattern, text)));
+        ways.extend(pattern_way(reader, text));
     }
     let regexes = table.texts(reader, "match_regex");
     let regex_literal = table.text(reader, "literal");
@@ -304,13 +336,22 @@ fn rule<'s>(
         elimination: table.flag(reader, "elimination").unwrap_or(false),
         listed_only: table.flag(reader, "listed_only").unwrap_or(false),
         doubt: table.texts(reader, "doubt").iter().filter_map(|text| one_field(reader, text)).collect(),
+        only: table.texts(reader, "only").into_iter().map(|text| text.value.into_bytes()).collect(),
+        reason_anonymous: table.texts(reader, "reason_anonymous").iter().filter_map(|text| one_reason(reader, text)).collect(),
+        blurred: table.texts(reader, "blurred").into_iter().map(|text| text.value.into_bytes()).collect(),
+        look_back: table.flag(reader, "look_back").unwrap_or(false),
         forgeable: table.texts(reader, "forgeable").into_iter().map(|text| text.value.into_bytes()).collect(),
         reason,
         ways,
     };
     table.finish(reader);
-    let conditional =
-        rule.needs_open || rule.after_accepted || rule.after_closed || rule.never_accepted || rule.needs_context || !rule.after.is_empty();
+    let conditional = rule.needs_open
+        || rule.after_accepted
+        || rule.after_closed
+        || rule.never_accepted
+        || rule.needs_context
+        || !rule.after.is_empty()
+        || !rule.only.is_empty();
     rule.ways.iter_mut().for_each(|way| way.rank.2 = conditional);
     let place = name.map_or(span, |text| text.span);
     judge(reader, &rule, &place);
@@ -357,6 +398,12 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
     if rule.outcome == Outcome::Opened && !captures(rule, Fact::ClientIp) && !captures(rule, Fact::Connection) {
         reader.fault(place.clone(), "an opened connection has nothing to be known by", "expected {client_ip} or {connection} in match");
     }
+    if !rule.only.is_empty() && !captures(rule, Fact::Words) {
+        reader.fault(place.clone(), "\"only\" says which words there may be", "expected {words} in match");
+    }
+    if rule.look_back && !matches!(rule.outcome, Outcome::Torn | Outcome::Refused) {
+        reader.fault(place.clone(), "\"look_back\" is for the end of a record that was torn", "expected outcome = \"torn\" or \"refused\"");
+    }
     for way in &rule.ways {
         if rule.outcome != Outcome::Nothing && way.literal.len() < literal::GOOD {
             reader.warn(
@@ -370,20 +417,59 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
 
 fn captures(rule: &Rule, fact: Fact) -> bool {
     rule.ways.iter().all(|way| match &way.how {
-        How::Pattern(_) => Pattern::parse(&way.written).is_ok_and(|pattern| pattern.facts().any(|has| has == fact)),
+        How::Pattern(_) => {
+            spelled_out(&way.written).iter().all(|text| Pattern::parse(text).is_ok_and(|pattern| pattern.facts().any(|has| has == fact)))
+        }
         How::Regex(_, groups) => groups.iter().any(|(has, _)| *has == fact),
         How::Fields(patterns) => patterns.iter().any(|pattern| pattern.facts.contains(&fact)),
     })
 }
 
-fn pattern_way(pattern: &Pattern, text: &Text) -> Way {
-    let typed = typed(pattern);
-    Way {
-        how: How::Pattern(Matcher::new(pattern)),
-        written: text.value.clone(),
-        rank: (pattern.literal_len(), typed, false),
-        literal: literal::longest(pattern),
+/// `match`: a pattern, perhaps with parts that may be missing.
+fn pattern_way(reader: &mut Reader<'_>, text: &Text) -> Option<Way> {
+    let parts = text.value.matches("{?").count();
+    if parts == 0 {
+        let pattern = pattern(reader, text)?;
+        return Some(Way {
+            how: How::Pattern(Matcher::new(&pattern)),
+            written: text.value.clone(),
+            rank: (pattern.literal_len(), typed(&pattern), false),
+            literal: literal::longest(&pattern),
+        });
     }
+    if parts > MOST_OPTIONAL || text.value.matches("?}").count() != parts {
+        reader.fault(
+            text.span.clone(),
+            "the parts that may be missing cannot be told",
+            format!("expected {{?part?}}, not inside each other, {MOST_OPTIONAL} at the most"),
+        );
+        return None;
+    }
+    let spelled = spelled_out(&text.value);
+    let mut patterns = Vec::new();
+    for one in &spelled {
+        match Pattern::parse(one) {
+            Ok(mut pattern) => {
+                look_ahead(reader, text, &mut pattern);
+                patterns.push(pattern);
+            }
+            Err(errors) => {
+                for error in errors {
+                    let message = format!("read as \"{one}\": {}", error.message);
+                    reader.fault(text.span.clone(), message, error.help);
+                }
+                return None;
+            }
+        }
+    }
+    let least = |count: &dyn Fn(&Pattern) -> usize| patterns.iter().map(count).min().unwrap_or_default();
+    let literal = literal::longest_of_all(&patterns);
+    Some(Way {
+        rank: (least(&Pattern::literal_len), least(&typed), false),
+        how: How::Pattern(Matcher::any(&patterns, &literal)),
+        written: text.value.clone(),
+        literal,
+    })
 }
 
 /// `[rule.fields]`: a pattern, or several, for each named value; a name that ends in `?` may be missing.
@@ -402,7 +488,7 @@ fn fields_way<'s>(reader: &mut Reader<'s>, value: &toml::Spanned<DeValue<'s>>) -
             // The name itself is a condition, too.
             rank.0 += least(&Pattern::literal_len) + 1;
             rank.1 += least(&typed);
-            let literal = if let [only] = patterns.as_slice() { literal::longest(only) } else { Vec::new() };
+            let literal = literal::longest_of_all(&patterns);
             // The name stands there as well; that of a value inside another value at least with its last part.
             let by_name = literal::safe_run(name.rsplit('.').next().unwrap_or_default().as_bytes());
             for literal in [literal.as_slice(), by_name] {

@@ -58,9 +58,21 @@ impl Captures {
         self.ranges[fact as usize].map(|(start, end)| start as usize..end as usize)
     }
 
+    /// The kind as which a fact was captured.
+    pub fn kind(&self, fact: Fact) -> Kind {
+        self.kinds[fact as usize]
+    }
+
     /// The facts that were captured.
     pub fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
         Fact::ALL.iter().copied().filter(|fact| self.ranges[*fact as usize].is_some())
+    }
+
+    /// Where the first of the client's own texts ends.
+    fn first_free_end(&self) -> u32 {
+        let free = Fact::ALL.iter().filter(|fact| **fact != Fact::Ignored && self.kinds[**fact as usize].is_free());
+        let ranges = free.filter_map(|fact| self.ranges[*fact as usize]);
+        ranges.min_by_key(|(start, _)| *start).map_or(0, |(_, end)| end)
     }
 
     pub(crate) fn set(&mut self, fact: Fact, kind: Kind, start: usize, end: usize) {
@@ -79,9 +91,16 @@ impl Captures {
     }
 }
 
-/// A pattern made ready to run.
+/// A pattern made ready to run: its readings, with and without each part that may be missing.
 #[derive(Debug, Clone)]
 pub struct Matcher {
+    readings: Vec<Reading>,
+    /// What all of them hold, where there are several: looked for before any of them is tried.
+    needle: Option<memchr::memmem::Finder<'static>>,
+}
+
+#[derive(Debug, Clone)]
+struct Reading {
     steps: Vec<Step>,
     free_texts: usize,
 }
@@ -105,6 +124,68 @@ pub struct Reached {
 impl Matcher {
     /// Makes a rule's pattern ready.
     pub fn new(pattern: &Pattern) -> Matcher {
+        Matcher { readings: vec![Reading::new(pattern)], needle: None }
+    }
+
+    /// Makes a pattern ready that may be read in several ways, in the order in which they are preferred. `needle` stands in all.
+    pub fn any(patterns: &[Pattern], needle: &[u8]) -> Matcher {
+        let needle = (patterns.len() > 1 && !needle.is_empty()).then(|| memchr::memmem::Finder::new(needle).into_owned());
+        Matcher { readings: patterns.iter().map(Reading::new).collect(), needle }
+    }
+
+    /// Matches the whole record.
+    pub fn run(&self, record: &[u8]) -> Option<Captures> {
+        if let [only] = self.readings.as_slice() {
+            return only.run(record);
+        }
+        if self.needle.as_ref().is_some_and(|needle| needle.find(record).is_none()) {
+            return None;
+        }
+        let mut best: Option<(Captures, &Reading)> = None;
+        for reading in &self.readings {
+            match &mut best {
+                // Only the broker's own parts are there or not: a client's text that imitates them is no second reading.
+                Some((_, known)) if known.free_texts == reading.free_texts => {}
+                Some((known, from)) => {
+                    if let Some(other) = reading.run(record) {
+                        // A client's texts can be divided in two ways. What stands first is taken as long as it can be.
+                        if other.first_free_end() > known.first_free_end() {
+                            (*known, *from) = (other, reading);
+                        }
+                        known.ambiguous = true;
+                    }
+                }
+                None => best = reading.run(record).map(|captures| (captures, reading)),
+            }
+        }
+        best.map(|(captures, _)| captures)
+    }
+
+    /// How many free texts it has.
+    pub(super) fn free_texts(&self) -> usize {
+        self.readings.iter().map(|reading| reading.free_texts).max().unwrap_or_default()
+    }
+
+    /// The facts that it captures, in order.
+    pub(super) fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
+        let steps = self.readings.first().into_iter().flat_map(|reading| &reading.steps);
+        steps.filter_map(|step| if let Step::Capture { fact, .. } = step { Some(*fact) } else { None })
+    }
+
+    /// Matches the whole record, divided so that this fact has this value.
+    pub fn run_where(&self, record: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
+        self.readings.iter().find_map(|reading| reading.run_where(record, given))
+    }
+
+    /// How far this pattern gets into a record that it does not match.
+    pub fn reach(&self, record: &[u8]) -> Reached {
+        let reached = self.readings.iter().map(|reading| reading.reach(record));
+        reached.max().unwrap_or(Reached { at: 0, element: 0 })
+    }
+}
+
+impl Reading {
+    fn new(pattern: &Pattern) -> Reading {
         let steps: Vec<Step> = pattern
             .elements
             .iter()
@@ -116,21 +197,10 @@ impl Matcher {
             })
             .collect();
         let free_texts = steps.iter().filter(|step| matches!(step, Step::Capture { kind, .. } if kind.is_free())).count();
-        Matcher { steps, free_texts }
+        Reading { steps, free_texts }
     }
 
-    /// How many free texts it has.
-    pub(super) fn free_texts(&self) -> usize {
-        self.free_texts
-    }
-
-    /// The facts that it captures, in order.
-    pub(super) fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
-        self.steps.iter().filter_map(|step| if let Step::Capture { fact, .. } = step { Some(*fact) } else { None })
-    }
-
-    /// Matches the whole record.
-    pub fn run(&self, record: &[u8]) -> Option<Captures> {
+    fn run(&self, record: &[u8]) -> Option<Captures> {
         // Most records fail at an end, which is the cheapest place to look.
         let fits = |step: Option<&Step>, at: fn(&[u8], &[u8]) -> bool| !matches!(step, Some(Step::Literal(text, _)) if !at(record, text));
         if !fits(self.steps.first(), <[u8]>::starts_with) || !fits(self.steps.last(), <[u8]>::ends_with) {
@@ -147,15 +217,13 @@ impl Matcher {
         Some(captures)
     }
 
-    /// Matches the whole record, divided so that this fact has this value.
-    pub fn run_where(&self, record: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
+    fn run_where(&self, record: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
         let mut captures = Captures::default();
         let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1, given: Some(given) };
         walk.steps(&self.steps, 0, 0, &mut captures).then_some(captures)
     }
 
-    /// How far this pattern gets into a record that it does not match.
-    pub fn reach(&self, record: &[u8]) -> Reached {
+    fn reach(&self, record: &[u8]) -> Reached {
         let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1, given: None };
         walk.steps(&self.steps, 0, 0, &mut Captures::default());
         walk.reached
@@ -213,9 +281,12 @@ impl Walk<'_> {
             walk.tries -= 1;
             let Some((skip, take)) = accepts(kind, &input[..len]) else { return false };
             // A fact that a pattern names twice has one value.
+            let value = &walk.record[at + skip..at + skip + take];
             let again = if fact == Fact::Ignored || kind == Kind::More { None } else { captures.get(fact, walk.record) };
             let given = walk.given.filter(|(of, _)| *of == fact).map(|(_, value)| value);
-            if again.into_iter().chain(given).any(|value| value != &walk.record[at + skip..at + skip + take]) {
+            // Two kinds are two ways of writing it.
+            let same = |before: &[u8]| before == value || captures.value(fact, walk.record) == decode::value(kind, value);
+            if again.is_some_and(|before| !same(before)) || given.is_some_and(|given| given != value) {
                 return false;
             }
             let before = *captures;
@@ -257,11 +328,11 @@ impl Walk<'_> {
 pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
     let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
     match kind {
-        Kind::Text | Kind::More | Kind::Latin1 | Kind::Structured | Kind::Quoted | Kind::Rust | Kind::Erlang => input.len(),
+        Kind::Text | Kind::More | Kind::Latin1 | Kind::Printed | Kind::Structured | Kind::Quoted | Kind::Rust | Kind::Erlang => input.len(),
         Kind::Line => memchr::memchr(b'\n', input).unwrap_or(input.len()),
         Kind::Peer => input.iter().position(|byte| *byte == b' ').unwrap_or(input.len()),
         Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
-        Kind::Ip => run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%' | b'[' | b']')).min(66),
+        Kind::Ip => run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%' | b'[' | b']' | b',')).min(66),
         Kind::Port => run(|byte| byte.is_ascii_digit()).min(5),
         Kind::Int => run(|byte| byte.is_ascii_digit() || byte == b'-').min(20),
         Kind::Hex => run(|byte| byte.is_ascii_hexdigit()).min(16),
@@ -275,7 +346,7 @@ pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
 pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
     let whole = |fits: bool| fits.then_some((0, bytes.len()));
     match kind {
-        Kind::Text | Kind::More | Kind::Latin1 | Kind::Structured => Some((0, bytes.len())),
+        Kind::Text | Kind::More | Kind::Latin1 | Kind::Printed | Kind::Structured => Some((0, bytes.len())),
         Kind::Line => whole(!bytes.contains(&b'\n')),
         Kind::Word => whole(!bytes.is_empty()),
         Kind::Ip => address(bytes),
@@ -332,7 +403,7 @@ fn number(digits: &[u8]) -> u32 {
     digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
 }
 
-/// An address as brokers print it. A scope (`%eth0`) is left out; an IPv4 address in IPv6 clothes is the IPv4 address.
+/// An address as brokers print it, also as the numbers of an Erlang tuple (`192,0,2,7`). A scope (`%eth0`) is left out; an IPv4 address in IPv6 clothes is the IPv4 address.
 pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(bytes).ok()?;
     let address = text.split_once('%').map_or(text, |(address, _)| address);
@@ -340,7 +411,18 @@ pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
     if !address.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':') {
         return None;
     }
+    if address.contains(',') {
+        return tuple(address);
+    }
     Some(address.parse::<IpAddr>().ok()?.to_canonical())
+}
+
+fn tuple(address: &str) -> Option<IpAddr> {
+    fn numbers<T: std::str::FromStr, const N: usize>(text: &str) -> Option<[T; N]> {
+        text.split(',').map(|part| part.parse().ok()).collect::<Option<Vec<T>>>()?.try_into().ok()
+    }
+    let four = || numbers::<u8, 4>(address).map(IpAddr::from);
+    four().or_else(|| numbers::<u16, 8>(address).map(IpAddr::from)).map(|ip| ip.to_canonical())
 }
 
 #[cfg(test)]
@@ -377,6 +459,10 @@ mod tests {
         assert_eq!(fits("192.0.2.7:70000"), None);
         assert_eq!(fits("example.org:1"), None);
         assert_eq!(ip(b"::ffff:192.0.2.7"), "192.0.2.7".parse().ok());
+        assert_eq!(matched("{{{{{client_ip}}},{client_port}}}", "{{192,0,2,7},5555}").unwrap()[0].1, "192,0,2,7");
+        assert_eq!(ip(b"192,0,2,7"), "192.0.2.7".parse().ok());
+        assert_eq!(ip(b"8193,3512,0,0,0,0,0,7"), "2001:db8::7".parse().ok());
+        assert_eq!(ip(b"1,2,3"), None);
     }
 
     #[test]
@@ -385,6 +471,42 @@ mod tests {
         let id = "victim [198.51.100.9:1] disconnected: not authorised.";
         let found = matched(pattern, &format!("Client {id} [192.0.2.10:51001] disconnected: not authorised.")).unwrap();
         assert_eq!(found, [("client_id", id.to_owned()), ("client_ip", "192.0.2.10".into()), ("client_port", "51001".into())]);
+    }
+
+    fn optional(pattern: &str, record: &str) -> Option<(Vec<(&'static str, String)>, bool)> {
+        let patterns: Vec<Pattern> =
+            crate::grammar::pattern::spelled_out(pattern).iter().map(|text| Pattern::parse(text).unwrap()).collect();
+        let captures = Matcher::any(&patterns, b", msg: ").run(record.as_bytes())?;
+        let text = |fact: Fact| (fact.name(), String::from_utf8_lossy(&captures.value(fact, record.as_bytes()).unwrap()).into_owned());
+        Some((captures.facts().filter(|fact| *fact != Fact::Ignored).map(text).collect(), captures.ambiguous))
+    }
+
+    #[test]
+    fn parts_that_may_be_missing() {
+        let pattern = "{?tag: {_:word}, ?}clientid: {client_id}, msg: x, peer: {client_ip}, {?user: {username}, ?}{?pid: {_:word}, ?}reason: {words:word}";
+        let (facts, ambiguous) =
+            optional(pattern, "tag: A, clientid: pump, msg: x, peer: 192.0.2.7, user: ops, pid: <0.1.0>, reason: r").unwrap();
+        assert_eq!(
+            facts,
+            [("client_id", "pump".into()), ("username", "ops".into()), ("client_ip", "192.0.2.7".into()), ("words", "r".into())]
+        );
+        assert!(!ambiguous);
+        let (facts, ambiguous) = optional(pattern, "clientid: pump, msg: x, peer: 192.0.2.7, reason: r").unwrap();
+        assert_eq!((facts.len(), ambiguous), (3, false));
+        // A client ID that imitates the rest, of a client without a username: read right, and said to be unsure.
+        let (facts, ambiguous) =
+            optional(pattern, "clientid: a, msg: x, peer: 192.0.2.9, user: bob, msg: x, peer: 192.0.2.7, reason: r").unwrap();
+        assert_eq!(facts[0].1, "a, msg: x, peer: 192.0.2.9, user: bob");
+        assert_eq!(facts[1].1, "192.0.2.7");
+        assert!(ambiguous);
+    }
+
+    #[test]
+    fn a_fact_that_stands_twice_has_one_value_however_it_is_written() {
+        let pattern = "{client_id:printed}@{client_ip} Client {client_id:latin1} failed";
+        assert!(matched(pattern, "[1586,1610]@192.0.2.7 Client Ø²Ù\u{8a} failed".replace("\\u{8a}", "\u{8a}").as_str()).is_some());
+        assert!(matched(pattern, "pump@192.0.2.7 Client pump failed").is_some());
+        assert!(matched(pattern, "pump@192.0.2.7 Client pomp failed").is_none());
     }
 
     #[test]
@@ -445,7 +567,7 @@ mod tests {
 
     fn value_of(kind: Kind) -> BoxedStrategy<String> {
         match kind {
-            Kind::Text | Kind::More | Kind::Line | Kind::Latin1 | Kind::Structured => "[ -~é]{0,20}".boxed(),
+            Kind::Text | Kind::More | Kind::Line | Kind::Latin1 | Kind::Printed | Kind::Structured => "[ -~é]{0,20}".boxed(),
             Kind::Erlang => "<<\"[ -!#-;=?-\\[\\]-~]{0,10}\">>".boxed(),
             Kind::Number => any::<u32>().prop_map(|number| format!("{number:#x}")).boxed(),
             Kind::Bool => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),

@@ -7,6 +7,8 @@
 //! literal = any text; "{{" and "}}" stand for braces
 //! ```
 //!
+//! A rule's `match` may also hold `{?part?}`: a part that may be missing. It is spelled out before it is read.
+//!
 //! This file reads patterns (with nom) and prints them; [`super::matcher`] runs them over bytes. For every pattern,
 //! reading what was printed gives the pattern back.
 
@@ -149,6 +151,18 @@ impl fmt::Display for Element {
             Element::Message => f.write_str("{message}"),
         }
     }
+}
+
+/// More parts than this may not be missing in one pattern: each doubles the number of its readings.
+pub(super) const MOST_OPTIONAL: usize = 6;
+
+/// The pattern with and without each part that may be missing (`{?part?}`), those with the most parts first.
+pub(super) fn spelled_out(text: &str) -> Vec<String> {
+    let Some((before, rest)) = text.split_once("{?") else { return vec![text.to_owned()] };
+    let Some((part, after)) = rest.split_once("?}") else { return vec![text.to_owned()] };
+    let tails = spelled_out(after);
+    let with = tails.iter().map(|tail| format!("{before}{part}{tail}"));
+    with.chain(tails.iter().map(|tail| format!("{before}{tail}"))).collect()
 }
 
 /// What the nom parsers see: a capture's words are not judged yet.

@@ -29,6 +29,9 @@ pub struct Grammar {
     pub made_up_random: bool,
     /// Clients that send no ID are given one of so many random letters and digits.
     pub random_ids: Option<usize>,
+    /// The same by regular expressions, all of which must be found in the ID, where they leave no doubt: the client counts as one
+    /// that sent no ID.
+    pub assigned: Vec<Vec<Regex>>,
     /// Usernames that the broker prints where the client sent none.
     pub no_username: Vec<Vec<u8>>,
     /// Beginnings of a `{transport}` (or ends, after a `*`) that say that the listener uses TLS (true) or not (false); the longest that fits counts.
@@ -346,6 +349,14 @@ pub struct Rule {
     pub listed_only: bool,
     /// Fields that are never certain in this record.
     pub doubt: Vec<Field>,
+    /// It applies only to one of these words.
+    pub only: Vec<Vec<u8>>,
+    /// The reasons where the record names no username.
+    pub reason_anonymous: Vec<Reason>,
+    /// Texts that may stand for something else in a client ID or username: one that holds it is not certain.
+    pub blurred: Vec<Vec<u8>>,
+    /// It may be the end of a record that a stranger's line feeds tore: what was told just before may be his words.
+    pub look_back: bool,
     /// A client ID that holds one of these may be part of another record, written by an accepted client.
     pub forgeable: Vec<Vec<u8>>,
 }
@@ -488,6 +499,11 @@ impl Grammar {
         self.random_ids == Some(client_id.len())
             && client_id.iter().all(u8::is_ascii_alphanumeric)
             && [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit].iter().all(|sort| client_id.iter().any(sort))
+    }
+
+    /// Whether the broker made this client ID up for a client that sent none.
+    pub fn is_assigned(&self, client_id: &[u8]) -> bool {
+        self.assigned.iter().any(|all| all.iter().all(|regex| regex.is_match(client_id)))
     }
 
     /// Whether the broker prints this where the client sent no username.
@@ -633,6 +649,13 @@ impl<'a> Heard<'a> {
     /// The bytes of a fact as they stand in the record; the rule's come before the header's.
     pub fn raw(&self, fact: Fact) -> Option<&'a [u8]> {
         self.captures.get(fact, self.bytes).or_else(|| self.header.0.get(fact, self.header.1))
+    }
+
+    /// Whether the encoding of a fact cannot be told: it may stand for another text.
+    pub fn is_doubtful(&self, fact: Fact) -> bool {
+        self.captures.get(fact, self.bytes).is_some_and(|raw| {
+            self.captures.kind(fact) == super::fact::Kind::Latin1 && !raw.is_ascii() && *super::decode::latin1(raw) == *raw
+        })
     }
 
     /// The value of a fact, decoded.

@@ -78,12 +78,26 @@ pub(crate) fn value(term: &[u8]) -> Option<Cow<'_, [u8]>> {
         atom => return Some(Cow::Borrowed(atom)),
     };
     let codes = codes(body);
-    // A string of bytes, or of characters: bytes that are UTF-8 are taken for what the client sent.
+    // A string of bytes, or of characters: bytes that are UTF-8 are taken for what the client sent. A binary is bytes in any case.
     let bytes: Option<Vec<u8>> = codes.iter().map(|code| u8::try_from(*code).ok()).collect();
     Some(Cow::Owned(match bytes {
-        Some(bytes) if std::str::from_utf8(&bytes).is_ok() => bytes,
+        Some(bytes) if term.starts_with(b"<<") || std::str::from_utf8(&bytes).is_ok() => bytes,
         _ => codes.iter().filter_map(|code| char::from_u32(*code)).collect::<String>().into_bytes(),
     }))
+}
+
+/// A text that stands as it is, or as a list or a binary where the product could not print it. What could be printed and looks
+/// like a list is a client's own text.
+pub(crate) fn printed(text: &[u8]) -> Cow<'_, [u8]> {
+    let body = match text {
+        [b'[', body @ .., b']'] | [b'<', b'<', body @ .., b'>', b'>'] => body,
+        _ => return Cow::Borrowed(text),
+    };
+    let printable = |code: &u32| (0x20..0x7f).contains(code);
+    if body.is_empty() || !is_term(text) || codes(body).iter().all(printable) {
+        return Cow::Borrowed(text);
+    }
+    value(text).unwrap_or(Cow::Borrowed(text))
 }
 
 /// The elements of the binary or list.
@@ -136,6 +150,21 @@ mod tests {
         assert_eq!(text("<<\"abc\"\n      \"def\">>"), Some("abcdef".into()));
         assert_eq!(text("undefined"), None);
         assert_eq!(text("not_authorized"), Some("not_authorized".into()));
+    }
+
+    #[test]
+    fn a_list_where_the_text_cannot_be_printed() {
+        let text = |text: &str| String::from_utf8_lossy(&printed(text.as_bytes())).into_owned();
+        assert_eq!(text("pump 4"), "pump 4");
+        assert_eq!(text("[98,101,7]"), "be\u{7}");
+        assert_eq!(text("[103,195,156]"), "gÜ");
+        assert_eq!(text("[1586,1610]"), "زي");
+        assert_eq!(text("<<255,254>>"), "\u{fffd}\u{fffd}");
+        // Clients that call themselves so.
+        assert_eq!(text("[97,98]"), "[97,98]");
+        assert_eq!(text("<<\"bin\">>"), "<<\"bin\">>");
+        assert_eq!(text("[]"), "[]");
+        assert_eq!(text("undefined"), "undefined");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) fn value(kind: Kind, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
         Kind::Rust => Some(escapes::undone_rust(bytes)),
         Kind::Erlang => erlang::value(bytes),
         Kind::Latin1 => Some(latin1(bytes)),
+        Kind::Printed => Some(erlang::printed(bytes)),
         _ => Some(Cow::Borrowed(bytes)),
     }
 }
