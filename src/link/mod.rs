@@ -11,5 +11,7 @@
 mod linker;
 mod merge;
 mod passages;
+#[cfg(test)]
+mod tests;
 
 pub use linker::{Linker, LinkerState, Side};
