@@ -128,7 +128,7 @@ fn explained(grammar: &Grammar, number: u64, line: &[u8], trace: &Trace, out: &[
 /// The record that ended before a line.
 fn record(trace: &Trace) -> String {
     let mut text = trace.earlier.as_deref().map(record).unwrap_or_default();
-    let _ = write!(text, "    = the record: {}\n", display(trace.message.get(..400).unwrap_or(&trace.message)));
+    let _ = writeln!(text, "    = the record: {}", display(trace.message.get(..400).unwrap_or(&trace.message)));
     tell(&mut text, trace);
     text
 }

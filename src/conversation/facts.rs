@@ -31,6 +31,9 @@ pub struct Facts {
     /// The username.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    /// The log says that no username was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_username: bool,
     /// The client's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<IpAddr>,
@@ -81,7 +84,10 @@ impl Facts {
         let flags = heard.raw(Fact::ConnectFlags).and_then(decode::number);
         let nobody = |name: &[u8]| grammar.is_nobody(name) || grammar.is_random(name) || grammar.is_assigned(name);
         let username = heard.value(Fact::Username).filter(|name| !name.is_empty() && !grammar.is_no_username(name));
+        let no_username =
+            heard.raw(Fact::Username).is_some() && heard.value(Fact::Username).is_none_or(|name| grammar.is_no_username(&name));
         let mut facts = Facts {
+            no_username,
             client_id: heard.value(Fact::ClientId).filter(|name| !name.is_empty() && !nobody(name)).map(|name| text(&name)),
             username: username.map(|name| text(&name)),
             client_ip: heard.raw(Fact::ClientIp).or_else(|| heard.raw(Fact::ClaimedIp)).and_then(ip),
@@ -207,6 +213,7 @@ impl Facts {
             self.client_id = self.client_id.take().map(|_| id.clone());
             self.username = self.username.take().and_then(|_| username.clone());
         }
+        self.no_username |= other.no_username && self.username.is_none();
         fill(&mut self.client_ip, &other.client_ip);
         fill(&mut self.client_port, &other.client_port);
         fill(&mut self.server_port, &other.server_port);

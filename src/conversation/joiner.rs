@@ -42,6 +42,8 @@ pub struct Said<'a> {
     pub read_at: Millis,
     /// The raw line, fit to be shown.
     pub line: String,
+    /// Where it begins is not certain: it may be a part of the record before it, which a stranger wrote.
+    pub doubtful: bool,
 }
 
 /// What a record did, for `explain` and the counters.
@@ -161,6 +163,10 @@ impl Joiner {
         if rule.after_closed {
             return self.closed;
         }
+        if rule.never_accepted && grammar.is_keyed() {
+            let key = self.key(grammar, &Facts::of(grammar, rule, heard));
+            return !key.and_then(|key| self.keyed.get(&key)).is_some_and(|conversation| conversation.accepted);
+        }
         if rule.never_accepted {
             return heard.raw(Fact::ClientId).is_some_and(|client| self.sessions.never_accepted(client));
         }
@@ -210,9 +216,12 @@ impl Joiner {
             ts_inferred: said.ts_inferred,
             alone: said.rule.alone || handshake && said.rule.outcome == Outcome::Context,
             stack: said.rule.stack,
-            forgeable: is_forgeable(said.rule, &said.heard) || strangers,
+            doubt: said.rule.doubt.clone(),
+            misread: misread(&said.heard).into_iter().chain(Facts::doubts(&said.heard)).chain(blurred).collect(),
+            doubt_tls: said.rule.doubt_tls.clone(),
+            password_if_plain: said.rule.password_if_plain,
+            forgeable: is_forgeable(said.rule, &said.heard) || strangers || said.doubtful,
             unclear: said.heard.captures.ambiguous,
-            doubt: said.rule.doubt.iter().copied().chain(Facts::doubts(&said.heard)).chain(blurred).collect(),
             rules: if said.rule.outcome == Outcome::Context { vec![said.rule.name.clone()] } else { Vec::new() },
             read_at: said.read_at,
         };
@@ -243,6 +252,7 @@ impl Joiner {
                 Effect::Nothing
             }
             Outcome::Details => self.details(settings, key, record, out),
+            Outcome::Suspected => self.suspect(settings, record, out),
             Outcome::Proxied => self.proxied(settings, key, record, out),
             Outcome::Context => {
                 self.context(grammar, settings, said.rule, key, record, out);
@@ -417,7 +427,16 @@ impl Joiner {
         if conversation.parked {
             self.seek(settings, &mut conversation);
         }
-        out.push(Attempt::Refused(self.row(conversation.context, settings, conversation.inferred)));
+        if conversation.suspected && !conversation.context.alone {
+            // It was only suspected.
+            conversation.inferred.extend([Field::ClientId, Field::IpAddress, Field::Username, Field::Reason]);
+        }
+        let last = conversation.last;
+        let row = self.row(conversation.context, settings, conversation.inferred);
+        // It waited: the client's later attempt may have been told already.
+        if !self.keyed.is_superseded(&row, last) {
+            out.push(Attempt::Refused(row));
+        }
     }
 
     /// Nothing came that opens the connection of a refusal: it is one of those that are open, if the refusal names none; otherwise
@@ -586,6 +605,18 @@ impl Joiner {
         Effect::Known
     }
 
+    /// A login of this username failed. Which one, other records say; where they are missing, it was likely this one.
+    fn suspect(&mut self, settings: &Settings, record: Context, out: &mut Vec<Attempt>) -> Effect {
+        let undecided = record.facts.username.as_ref().and_then(|username| self.keyed.undecided(username, record.ts));
+        let Some((key, mut conversation)) = undecided.and_then(|key| self.keyed.take(&key).map(|conversation| (key, conversation))) else {
+            return Effect::Nothing;
+        };
+        conversation.suspected = true;
+        conversation.context.why.add(record.why);
+        self.put(settings, key, conversation, out);
+        Effect::Known
+    }
+
     /// A terminator handed its connection on: from here on the broker's log tells what became of it.
     fn proxied(&mut self, settings: &Settings, key: Option<String>, record: Context, out: &mut Vec<Attempt>) -> Effect {
         let mut conversation = key.as_ref().and_then(|key| self.keyed.take(key)).unwrap_or_default();
@@ -644,6 +675,7 @@ impl Joiner {
                 return Effect::Known;
             }
             conversation = Conversation { opened: conversation.opened, accepted: true, last: record.ts, ..Conversation::default() };
+            conversation.context.facts.client_id.clone_from(&record.facts.client_id);
             self.put(settings, key, conversation, out);
         }
         // 1.x prints no source port: then it is one of its address.
@@ -733,7 +765,7 @@ impl Joiner {
             if !pending.stack && agree(&pending, &record) {
                 if grammar.is_keyed() && lane.is_empty() {
                     // Several connections write at once, and neither record names the one that both are of.
-                    pending.doubt.extend(only_in(&pending.facts, &record.facts));
+                    pending.misread.extend(only_in(&pending.facts, &record.facts));
                 }
                 if lane.is_empty() && grammar.names_writers() {
                     // It may have been another writer's.
@@ -976,6 +1008,12 @@ fn only_in(earlier: &Facts, later: &Facts) -> Vec<Field> {
     fields.into_iter().filter_map(|(field, only)| only.then_some(field)).collect()
 }
 
+/// The names of which it is not certain how they were encoded.
+fn misread(heard: &Heard<'_>) -> Vec<Field> {
+    let names = [(Fact::ClientId, Field::ClientId), (Fact::Username, Field::Username)];
+    names.into_iter().filter(|(fact, _)| heard.captures.is_doubtful(*fact, heard.bytes)).map(|(_, field)| field).collect()
+}
+
 /// Whether what waits can belong to this record.
 fn agree(pending: &Context, record: &Context) -> bool {
     pending.facts.agree(&record.facts)
@@ -990,20 +1028,42 @@ fn corrected(rule: &Rule, earlier: &mut Context, record: &Context) {
 }
 
 /// Puts a later record of the same connection behind an earlier one; what the later says of it counts.
-fn merge(earlier: &mut Context, later: Context) {
+fn merge(earlier: &mut Context, mut later: Context) {
+    settle_username(earlier, &mut later);
     let mut facts = later.facts.clone();
     facts.add(&earlier.facts);
     add(earlier, later);
     earlier.facts = facts;
 }
 
+/// A later record may name a user that the client did not: the one of its certificate, or the broker's own. Where an earlier one says
+/// what the client sent, that counts, and is not doubted.
+fn settle_username(earlier: &Context, later: &mut Context) {
+    let doubted = later.doubt.contains(&Field::Username) || later.doubt_tls.contains(&Field::Username);
+    if doubted && earlier.facts.no_username {
+        later.facts.username = None;
+        later.password_if_plain = false;
+    }
+    if doubted && (earlier.facts.no_username || earlier.facts.username.is_some()) {
+        later.doubt.retain(|field| *field != Field::Username);
+        later.doubt_tls.retain(|field| *field != Field::Username);
+    }
+}
+
 /// Adds a later record of the same connection; what the earlier ones said of it counts.
-fn add(earlier: &mut Context, later: Context) {
+fn add(earlier: &mut Context, mut later: Context) {
+    settle_username(earlier, &mut later);
+    let lists = [(&mut earlier.doubt, later.doubt), (&mut earlier.doubt_tls, later.doubt_tls), (&mut earlier.misread, later.misread)];
+    for (own, others) in lists {
+        own.extend(others);
+        own.sort_unstable();
+        own.dedup();
+    }
+    earlier.password_if_plain |= later.password_if_plain;
     earlier.facts.add(&later.facts);
     earlier.why.add(later.why);
     earlier.forgeable |= later.forgeable;
     earlier.unclear |= later.unclear;
-    earlier.doubt.extend(later.doubt);
     earlier.made_up |= later.made_up;
     earlier.ts = later.ts;
     earlier.ts_inferred = later.ts_inferred;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Context;
 use crate::grammar::Key;
-use crate::model::{Field, Millis, Row};
+use crate::model::{Field, Identity, Millis, Row};
 
 /// More conversations than this are not kept; the one that was silent longest is forgotten.
 const MOST: usize = 4_096;
@@ -17,6 +17,8 @@ const MOST: usize = 4_096;
 const HOLD: Millis = 2_000;
 /// The same, in real time, when the log is silent.
 const HOLD_READ: Millis = 300;
+/// So many conversations are looked at to find the one that a record means which does not name it.
+const LOOKED_AT: usize = 256;
 /// A record later than this is no repetition of a refusal that was told.
 const REPEATS: Millis = 60_000;
 
@@ -42,6 +44,9 @@ pub(super) struct Conversation {
     pub(super) admitted: bool,
     /// What was not certain when it was told.
     pub(super) inferred: Vec<Field>,
+    /// A login of its username failed, perhaps this one.
+    #[serde(default)]
+    pub(super) suspected: bool,
     /// The time of its last record.
     pub(super) last: Millis,
     pub(super) turn: u64,
@@ -50,7 +55,7 @@ pub(super) struct Conversation {
 impl Conversation {
     /// Whether it is a refusal that waits for a record that says more.
     fn waits(&self) -> bool {
-        self.context.alone && self.told.is_none() && !self.accepted
+        (self.context.alone || self.suspected) && self.told.is_none() && !self.accepted
     }
 
     /// Whether a record of this time may repeat the refusal that was told.
@@ -131,6 +136,29 @@ impl Keyed {
         for key in keys {
             self.take(&key);
         }
+    }
+
+    /// Whether the same client had its outcome told after this time.
+    pub(super) fn is_superseded(&self, row: &Row, last: Millis) -> bool {
+        self.by_key.values().any(|other| {
+            let same = match &other.told {
+                Some(told) => told.key() == row.key(),
+                None => {
+                    other.accepted && row.identity == Identity::ClientId && other.context.facts.client_id.as_ref() == Some(&row.client_id)
+                }
+            };
+            same && other.last > last
+        })
+    }
+
+    /// The key of the youngest conversation that named this username not long ago and of whose outcome nothing is said.
+    pub(super) fn undecided(&self, username: &str, ts: Millis) -> Option<String> {
+        let fits = |conversation: &Conversation| {
+            let open = conversation.told.is_none() && !conversation.accepted && !conversation.context.alone && !conversation.suspected;
+            open && conversation.context.facts.username.as_deref() == Some(username) && (ts - conversation.last).abs() <= HOLD
+        };
+        let youngest = self.order.values().rev().take(LOOKED_AT);
+        youngest.filter(|key| self.get(key).is_some_and(fits)).next().cloned()
     }
 
     /// Takes out those that have waited long enough, given the time of the last record.

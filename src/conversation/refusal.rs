@@ -54,9 +54,18 @@ pub struct Context {
     /// Their texts can be divided in more than one way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unclear: bool,
-    /// What is never certain in them.
+    /// Fields that are not certain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubt: Vec<Field>,
+    /// Fields whose reading is not certain: how a name was encoded, or where it ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misread: Vec<Field>,
+    /// Fields that are not certain where TLS cannot be ruled out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubt_tls: Vec<Field>,
+    /// Without TLS, a password was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub password_if_plain: bool,
     /// They are a group of their own: no other kind of record belongs to it.
     pub stack: bool,
     /// They are a refusal even when nothing follows.
@@ -79,6 +88,9 @@ pub struct Why {
     pub words: Vec<String>,
     /// How much the text tells, against others of the same failure.
     weight: usize,
+    /// It is a general reason, which any other record's outdoes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    general: bool,
 }
 
 impl Why {
@@ -87,7 +99,8 @@ impl Why {
         let said = words.map(|words| String::from_utf8_lossy(words).into_owned()).filter(|words| !words.is_empty());
         let shown = if rule.also { [rule.words.clone(), said] } else { [rule.words.clone().or(said), None] };
         let words_shown = shown.into_iter().flatten().collect();
-        let mut why = Why { if_tls: rule.reason_tls.clone(), words: words_shown, weight: rule.weight, ..Why::default() };
+        let mut why =
+            Why { if_tls: rule.reason_tls.clone(), words: words_shown, weight: rule.weight, general: rule.general, ..Why::default() };
         let mut handshake = false;
         match &rule.reason {
             Because::Unsaid => why.weight = 0,
@@ -141,12 +154,13 @@ impl Why {
     pub fn add(&mut self, other: Why) {
         let rank = |why: &Why| {
             let documented = why.reasons.first().is_some_and(|reason| *reason != Reason::Other);
-            (!why.reasons.is_empty(), documented, why.weight, std::cmp::Reverse(why.reasons.len() + why.if_tls.len()))
+            (!why.reasons.is_empty(), !why.general, documented, why.weight, std::cmp::Reverse(why.reasons.len() + why.if_tls.len()))
         };
         if rank(&other) > rank(self) {
             self.reasons = other.reasons;
             self.if_tls = other.if_tls;
             self.weight = other.weight;
+            self.general = other.general;
         }
         for words in other.words {
             if !self.words.contains(&words) && self.words.len() < MAX_EVIDENCE {
@@ -174,7 +188,7 @@ impl Context {
 
     /// What is not certain. What may be a stranger's words never is.
     pub fn doubts(&self) -> Vec<Field> {
-        let mut doubts = self.doubt.clone();
+        let mut doubts = [self.doubt.as_slice(), &self.misread].concat();
         if self.forgeable {
             doubts.extend([Field::ClientId, Field::IpAddress, Field::Username]);
         }
@@ -207,12 +221,23 @@ impl Context {
     /// The row.
     pub fn into_row(mut self, settings: &Settings, mut inferred: Vec<Field>) -> Row {
         let facts = &self.facts;
+        let listener = facts.listener_tls.or(settings.listener_tls(facts.server_port));
+        let tls_used = facts.tls.or(if facts.connect { listener } else { None });
+        // A name of which it is not known whether the client sent it does not name the client by itself.
+        let borrowed = self.doubt.contains(&Field::Username) || tls_used == Some(true) && self.doubt_tls.contains(&Field::Username);
+        if tls_used == Some(false) {
+            self.facts.password_provided = self.facts.password_provided.or(self.password_if_plain.then_some(true));
+        } else {
+            inferred.append(&mut self.doubt_tls);
+        }
+        let facts = &self.facts;
         // A certificate that was refused names nobody: whoever made it wrote any name into it. The address is the better name.
         let refused_certificate = self.why.reasons.first().is_some_and(|reason| UNVERIFIED.contains(reason));
         let subject = facts.subject.as_ref().filter(|_| !refused_certificate || facts.client_ip.is_none());
         let (identity, client_id) = match (&facts.client_id, subject, &facts.username, facts.client_ip) {
             (Some(id), ..) => (Identity::ClientId, id.clone()),
             (None, Some(subject), ..) => (Identity::Certificate, subject.clone()),
+            (None, None, Some(username), Some(address)) if borrowed => (Identity::Address, format!("{username}@{address}")),
             (None, None, Some(username), _) => (Identity::Username, username.clone()),
             (None, None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
             (None, None, None, None) => (Identity::Address, "unknown".to_owned()),
@@ -228,8 +253,9 @@ impl Context {
         if identity == Identity::Address && inferred.contains(&Field::IpAddress) {
             inferred.push(Field::ClientId);
         }
-        let listener = facts.listener_tls.or(settings.listener_tls(facts.server_port));
-        let tls_used = facts.tls.or(if facts.connect { listener } else { None });
+        if identity == Identity::Username && inferred.contains(&Field::Username) {
+            inferred.push(Field::ClientId);
+        }
         if tls_used.is_none() {
             inferred.retain(|field| *field != Field::TlsUsed);
         } else if facts.tls.is_some() {

@@ -254,7 +254,7 @@ impl Crew<'_> {
             trace.stream = unwrapped.stream.to_string();
         }
         // What rsyslog escaped stays escaped: a client can type its escapes, so undoing them is a guess.
-        let line = Line { text: unwrapped.raw.unwrap_or(unwrapped.text), raw, returns, stamp: unwrapped.stamp, read_at };
+        let line = Line { text: unwrapped.raw.unwrap_or(unwrapped.text), raw, returns, stamp: unwrapped.stamp, read_at, doubtful: false };
         if let Some(stream) = self.of(&unwrapped.stream) {
             stream.line(line, around, trace);
         }

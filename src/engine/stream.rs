@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::log_engine::Stats;
 use super::trace::{Fate, Trace};
 use crate::conversation::{Effect, Joiner, Said, Settings, TORN_BYTES};
-use crate::grammar::{Captures, Fact, Framing, Grammar, Heard, How, Kind, Message, Outcome, Rule, StructureFormat};
+use crate::grammar::{Captures, Continues, Fact, Framing, Grammar, Heard, How, Kind, Message, Outcome, Rule, StructureFormat};
 use crate::model::{Attempt, Millis};
 use crate::record::time::{Stamp, TimeContext, TimeFormat};
 use crate::record::{
@@ -20,6 +20,8 @@ const MAX_EVIDENCE_LINE: usize = 1_024;
 const UNFINISHED_WAITS: Millis = 2_000;
 /// How long a record waits for lines that may go on with it: the product writes them in one breath.
 const GATHERED_WAITS: Millis = 100;
+/// In so many ways lines with one header are divided into records.
+const MOST_DIVISIONS: u32 = 1_024;
 
 /// What a line's processing needs to know.
 pub(super) struct Surroundings<'a> {
@@ -46,6 +48,8 @@ pub(super) struct Line<'a> {
     /// What the wrapper says of the time.
     pub(super) stamp: Option<Stamp>,
     pub(super) read_at: Millis,
+    /// It may be a part of the record before it, which a stranger wrote.
+    pub(super) doubtful: bool,
 }
 
 #[derive(Debug, Default)]
@@ -125,11 +129,11 @@ impl Stream {
         let header = header.map(|parts| line.text.len() - parts.message.len());
         let content: std::borrow::Cow<'_, [u8]> = if line.returns { [line.text, b"\r"].concat().into() } else { line.text.into() };
         match (&mut self.gathered, header) {
-            (Some(gathered), None) if framing.continues == crate::grammar::Continues::Unstamped && !structured => {
-                gathered.push(framing, &content, line.read_at);
+            (Some(gathered), None) if framing.joins(Continues::Unstamped) && !structured => {
+                gathered.push_bare(framing, &content, line.read_at);
                 set(trace, |trace| trace.fate = Fate::GoesOn);
             }
-            (Some(gathered), Some(header)) if gathered.goes_on(framing, &line.text[..header]) => {
+            (Some(gathered), Some(header)) if !self.headers.is_apart(grammar) && gathered.goes_on(framing, &line.text[..header]) => {
                 gathered.push(framing, &content[header..], line.read_at);
                 set(trace, |trace| trace.fate = Fate::GoesOn);
             }
@@ -158,16 +162,40 @@ impl Stream {
     /// A record of one or more lines.
     fn gathered_record(&mut self, gathered: &Gathered, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let text = gathered.text();
-        let raw = if gathered.lines.len() == 1 { &gathered.raw } else { &text };
-        let line = Line { text: &text, raw, returns: false, stamp: gathered.stamp, read_at: gathered.read_at };
-        let whole = gathered.lines.len() == 1 || self.rule_of(&line, around).is_some() || gathered_unstamped(around.grammar);
-        if whole {
+        let raw = if gathered.is_one_line() { &gathered.raw } else { &text };
+        let line = Line { text: &text, raw, returns: false, stamp: gathered.stamp, read_at: gathered.read_at, doubtful: false };
+        if gathered.lines.len() == 1 || gathered.cut || self.whole_rule(&line, around).is_some() {
             self.record(line, false, around, trace);
         } else {
-            // Records of their own that happen to have the same header.
-            for text in gathered.apart() {
-                self.record(Line { text: &text, raw: &text, ..line }, false, around, trace);
+            self.divide(gathered, line, around, trace);
+        }
+    }
+
+    /// Records of their own that happen to have the same header. As a stranger may have written some of the lines, each record is
+    /// taken as long as it can be, and what follows lines that no rule knows is doubted.
+    fn divide(&mut self, gathered: &Gathered, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let (mut start, mut tries, mut doubtful) = (0, MOST_DIVISIONS, false);
+        while start < gathered.lines.len() {
+            let mut end = gathered.lines.len();
+            let mut text = gathered.part(start..end);
+            if !self.may_begin(&Line { text: &text, ..line }, around) {
+                end = start + 1;
+                text = gathered.part(start..end);
             }
+            while end > start + 1 && tries > 0 && self.whole_rule(&Line { text: &text, ..line }, around).is_none() {
+                tries -= 1;
+                end -= 1;
+                text = gathered.part(start..end);
+            }
+            let part = Line { text: &text, raw: &text, doubtful, ..line };
+            doubtful |= self.whole_rule(&part, around).is_none();
+            let mut own = trace.is_some().then(Trace::default);
+            self.record(part, false, around, &mut own.as_mut());
+            if let (Some(trace), Some(own)) = (trace.as_deref_mut(), own) {
+                let earlier = std::mem::replace(trace, own);
+                trace.earlier = (start > 0).then(|| Box::new(earlier));
+            }
+            start = end;
         }
     }
 
@@ -186,7 +214,8 @@ impl Stream {
         };
         let Some(known) = around.grammar.multiline.get(form) else { return self.apart(record, around, trace) };
         let text = record.text();
-        let line = Line { text: &text, raw: &text, returns: false, stamp: record.beginning.stamp, read_at: record.read_at() };
+        let line =
+            Line { text: &text, raw: &text, returns: false, stamp: record.beginning.stamp, read_at: record.read_at(), doubtful: false };
         if !record.rest.is_empty() && self.message(&line, around).is_some_and(|message| known.is_whole(message)) {
             self.record(line, false, around, trace);
             // Who writes one line feed may write more of them.
@@ -214,7 +243,7 @@ impl Stream {
             return None;
         }
         let text = gathered.text();
-        let line = Line { text: &text, raw: &text, returns: false, stamp: gathered.stamp, read_at: gathered.read_at };
+        let line = Line { text: &text, raw: &text, returns: false, stamp: gathered.stamp, read_at: gathered.read_at, doubtful: false };
         around.grammar.torn(self.message(&line, around)?)
     }
 
@@ -228,7 +257,7 @@ impl Stream {
     fn mend(&mut self, gathered: Gathered, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let grammar = around.grammar;
         let text = gathered.text();
-        let line = Line { text: &text, raw: &text, returns: false, stamp: gathered.stamp, read_at: gathered.read_at };
+        let line = Line { text: &text, raw: &text, returns: false, stamp: gathered.stamp, read_at: gathered.read_at, doubtful: false };
         let rule = self.rule_of(&line, around);
         let Some(mut torn) = self.torn.take() else {
             if rule.is_some_and(|rule| rule.torn_begins) {
@@ -283,11 +312,27 @@ impl Stream {
         }
     }
 
+    /// Whether a rule could take this text or a beginning of it.
+    fn may_begin(&mut self, line: &Line<'_>, around: &Surroundings<'_>) -> bool {
+        let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
+        let parts = self.headers.split(around.grammar, line.text, &context, |_| true);
+        parts.is_some_and(|parts| around.grammar.may_begin(parts.message))
+    }
+
+    /// The rule that takes this record as a whole one.
+    fn whole_rule<'g>(&mut self, line: &Line<'_>, around: &Surroundings<'g>) -> Option<&'g Rule> {
+        self.rule_if(line, around, |rule| !(rule.torn_begins || rule.torn_ends || rule.outcome == Outcome::Torn))
+    }
+
     /// The rule that takes this record.
     fn rule_of<'g>(&mut self, line: &Line<'_>, around: &Surroundings<'g>) -> Option<&'g Rule> {
+        self.rule_if(line, around, |_| true)
+    }
+
+    fn rule_if<'g>(&mut self, line: &Line<'_>, around: &Surroundings<'g>, applies: impl Fn(&Rule) -> bool) -> Option<&'g Rule> {
         let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
         let parts = self.headers.split(around.grammar, line.text, &context, |_| true)?;
-        around.grammar.find(Message::plain(parts.message), |_, _| true).map(|(rule, _)| rule)
+        around.grammar.find(Message::plain(parts.message), |rule, _| applies(rule)).map(|(rule, _)| rule)
     }
 
     fn unframed(&mut self, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
@@ -363,7 +408,7 @@ impl Stream {
         while let Some(unfinished) = self.unfinished.take() {
             let read_at = unfinished.read_at;
             for (index, text) in unfinished.lines.iter().enumerate() {
-                let line = Line { text, raw: text, returns: false, stamp: None, read_at };
+                let line = Line { text, raw: text, returns: false, stamp: None, read_at, doubtful: false };
                 if index == 0 { self.record(line, false, around, &mut None) } else { self.unframed(line, around, &mut None) }
             }
         }
@@ -482,6 +527,7 @@ impl Stream {
             ts_inferred,
             read_at: line.read_at,
             line: evidence(grammar, line, message, shown, &captures),
+            doubtful: line.doubtful,
         };
         let effect = self.joiner.take(grammar, around.settings, said, around.out);
         *around.gap |= rule.outcome == Outcome::Gap;
@@ -506,11 +552,6 @@ struct Own<'a> {
     bare: bool,
     /// What the header's captures are ranges of.
     whole: &'a [u8],
-}
-
-/// Whether lines without a header go on with the record before them.
-fn gathered_unstamped(grammar: &Grammar) -> bool {
-    grammar.framing.as_ref().is_some_and(|framing| framing.continues == crate::grammar::Continues::Unstamped)
 }
 
 /// Whether the whole line is a record of named values.

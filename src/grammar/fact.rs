@@ -98,6 +98,8 @@ pub enum Kind {
     Structured,
     /// An Erlang term: a binary or string (`<<"a">>`, `<<97>>`, `"a"`, `[97]`), whose text is the value, or an atom.
     Erlang,
+    /// The same where each code is a byte, as of a list that was made of a binary: what is no UTF-8 is replaced.
+    ErlangBytes,
     /// Any bytes, in UTF-8 that was taken for Latin-1 and encoded a second time.
     Latin1,
     /// Any bytes; where they cannot be printed, a list of characters or a binary as Erlang writes them.
@@ -126,6 +128,7 @@ impl Kind {
         Kind::Rust,
         Kind::Structured,
         Kind::Erlang,
+        Kind::ErlangBytes,
         Kind::Latin1,
         Kind::Printed,
         Kind::Number,
@@ -149,6 +152,7 @@ impl Kind {
             Kind::Rust => "rust",
             Kind::Structured => "structured",
             Kind::Erlang => "erlang",
+            Kind::ErlangBytes => "erlang-bytes",
             Kind::Latin1 => "latin1",
             Kind::Printed => "printed",
             Kind::Number => "number",

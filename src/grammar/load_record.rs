@@ -73,12 +73,16 @@ pub(super) fn framing<'s>(reader: &mut Reader<'s>, top: &mut Table<'_, 's>) -> O
     };
     let mut table = reader.table(table, value.span(), "[record]");
     let known = [("unstamped", Continues::Unstamped), ("same-header", Continues::SameHeader)];
-    let continues = table.needed(reader, "continues").and_then(|text| named(reader, &text, "way of going on", &known));
+    let texts = table.texts(reader, "continues");
+    if texts.is_empty() {
+        reader.fault(value.span(), "[record] has no \"continues\"", "expected continues = \"unstamped\", \"same-header\" or both");
+    }
+    let continues: Vec<_> = texts.iter().filter_map(|text| named(reader, text, "way of going on", &known)).collect();
     let ends = table.text(reader, "ends").map(|text| text.value.into_bytes());
     let max_lines = table.number(reader, "max_lines", 2..=(1 << 20)).unwrap_or(256);
     let max_bytes = table.number(reader, "max_bytes", 1024..=(1 << 20)).unwrap_or(256 << 10);
     table.finish(reader);
-    Some(Framing { continues: continues?, ends, max_lines, max_bytes })
+    (!continues.is_empty()).then_some(Framing { continues, ends, max_lines, max_bytes })
 }
 
 /// `[[fields]]`

@@ -47,6 +47,11 @@ impl Captures {
         decode::value(self.kinds[fact as usize], self.get(fact, record)?)
     }
 
+    /// Whether how the value of a fact was encoded is not certain.
+    pub fn is_doubtful(&self, fact: Fact, record: &[u8]) -> bool {
+        self.get(fact, record).is_some_and(|bytes| decode::is_doubtful(self.kinds[fact as usize], bytes))
+    }
+
     /// The bytes captured for a fact, as they stand.
     pub fn get<'a>(&self, fact: Fact, record: &'a [u8]) -> Option<&'a [u8]> {
         let (start, end) = self.ranges[fact as usize]?;
@@ -175,6 +180,12 @@ impl Matcher {
     /// Matches the whole record, divided so that this fact has this value.
     pub fn run_where(&self, record: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
         self.readings.iter().find_map(|reading| reading.run_where(record, given))
+    }
+
+    /// Whether a record that it matches could begin so.
+    pub fn may_begin(&self, record: &[u8]) -> bool {
+        let begins = |reading: &Reading| !matches!(reading.steps.first(), Some(Step::Literal(text, _)) if !record.starts_with(text));
+        self.readings.iter().any(begins)
     }
 
     /// How far this pattern gets into a record that it does not match.
@@ -328,7 +339,15 @@ impl Walk<'_> {
 pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
     let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
     match kind {
-        Kind::Text | Kind::More | Kind::Latin1 | Kind::Printed | Kind::Structured | Kind::Quoted | Kind::Rust | Kind::Erlang => input.len(),
+        Kind::Text
+        | Kind::More
+        | Kind::Latin1
+        | Kind::Printed
+        | Kind::Structured
+        | Kind::Quoted
+        | Kind::Rust
+        | Kind::Erlang
+        | Kind::ErlangBytes => input.len(),
         Kind::Line => memchr::memchr(b'\n', input).unwrap_or(input.len()),
         Kind::Peer => input.iter().position(|byte| *byte == b' ').unwrap_or(input.len()),
         Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
@@ -356,7 +375,7 @@ pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
         Kind::Int => whole(complete(int(bytes)).is_some()),
         Kind::Hex => whole(!bytes.is_empty()),
         Kind::Quoted | Kind::Rust => complete(quoted(bytes)).map(|_| (1, bytes.len() - 2)),
-        Kind::Erlang => whole(decode::erlang::is_term(bytes)),
+        Kind::Erlang | Kind::ErlangBytes => whole(decode::erlang::is_term(bytes)),
         Kind::Number => whole(decode::number(bytes).is_some()),
         Kind::Bool => whole(matches!(bytes, b"true" | b"false")),
         Kind::Hexes => whole(bytes.iter().any(u8::is_ascii_hexdigit)),
@@ -457,12 +476,19 @@ mod tests {
         assert_eq!(fits("[2001:db8::7]:33434"), Some("2001:db8::7".into()));
         assert_eq!(fits("[192.0.2.7]:1"), None);
         assert_eq!(fits("192.0.2.7:70000"), None);
+        assert_eq!(fits("[2001:db8::7]:33434"), Some("2001:db8::7".into()));
         assert_eq!(fits("example.org:1"), None);
         assert_eq!(ip(b"::ffff:192.0.2.7"), "192.0.2.7".parse().ok());
         assert_eq!(matched("{{{{{client_ip}}},{client_port}}}", "{{192,0,2,7},5555}").unwrap()[0].1, "192,0,2,7");
         assert_eq!(ip(b"192,0,2,7"), "192.0.2.7".parse().ok());
         assert_eq!(ip(b"8193,3512,0,0,0,0,0,7"), "2001:db8::7".parse().ok());
         assert_eq!(ip(b"1,2,3"), None);
+    }
+
+    #[test]
+    fn a_word_at_the_end_has_no_white_space() {
+        assert!(matched("failed: {words:word}", "failed: Refused").is_some());
+        assert_eq!(matched("failed: {words:word}", "failed: Refused by whom"), None);
     }
 
     #[test]
@@ -568,7 +594,7 @@ mod tests {
     fn value_of(kind: Kind) -> BoxedStrategy<String> {
         match kind {
             Kind::Text | Kind::More | Kind::Line | Kind::Latin1 | Kind::Printed | Kind::Structured => "[ -~é]{0,20}".boxed(),
-            Kind::Erlang => "<<\"[ -!#-;=?-\\[\\]-~]{0,10}\">>".boxed(),
+            Kind::Erlang | Kind::ErlangBytes => "<<\"[ -!#-;=?-\\[\\]-~]{0,10}\">>".boxed(),
             Kind::Number => any::<u32>().prop_map(|number| format!("{number:#x}")).boxed(),
             Kind::Bool => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),
             Kind::Hexes => "([0-9a-f]{2}){1,9}".boxed(),

@@ -95,8 +95,8 @@ pub enum Colours {
 /// How the lines of one record are known to belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Framing {
-    /// What continues a record.
-    pub continues: Continues,
+    /// What continues a record, one or both.
+    pub continues: Vec<Continues>,
     /// A line of just this text ends the record.
     pub ends: Option<Vec<u8>>,
     /// Further lines of one record are not kept.
@@ -112,6 +112,13 @@ pub enum Continues {
     Unstamped,
     /// Those with the very same header, whose messages are lines of one message.
     SameHeader,
+}
+
+impl Framing {
+    /// Whether such lines continue a record.
+    pub fn joins(&self, lines: Continues) -> bool {
+        self.continues.contains(&lines)
+    }
 }
 
 /// How records of named values are written.
@@ -239,6 +246,8 @@ pub enum Outcome {
     Ended,
     /// Adds to a conversation that is known by its key, told or not; begins none.
     Details,
+    /// A login of this username failed: that of the youngest connection which named it and of whose outcome nothing is said.
+    Suspected,
     /// A terminator handed the connection on to the broker.
     Proxied,
     /// The broker has this listener, with TLS or without.
@@ -265,6 +274,7 @@ impl Outcome {
         ("closed", Outcome::Closed, "a connection ended before the client said who it was: a probe"),
         ("ended", Outcome::Ended, "a session that was accepted ended"),
         ("details", Outcome::Details, "adds to a conversation that is known by its key, and begins none"),
+        ("suspected", Outcome::Suspected, "a login of this username failed: one of those whose outcome is not said"),
         ("proxied", Outcome::Proxied, "a terminator handed the connection on to the broker"),
         ("listener", Outcome::Listener, "the broker has a listener on this port, with TLS or without"),
         ("torn", Outcome::Torn, "a stranger's line feed tore this record: what follows may be written by him"),
@@ -299,6 +309,8 @@ pub struct Rule {
     pub tls: Option<bool>,
     /// What the record says of the password.
     pub password_provided: Option<bool>,
+    /// On a listener without TLS the record says that a password was sent: without TLS there is no certificate to be named by.
+    pub password_if_plain: bool,
     /// The broker had read the CONNECT, so the connection used TLS exactly when its listener does.
     pub connect: bool,
     /// (context) A new failure begins here: what came before it is complete.
@@ -311,7 +323,8 @@ pub struct Rule {
     pub bare: bool,
     /// It applies only when its connection is known to be open.
     pub needs_open: bool,
-    /// It applies only to a client that was never accepted since the broker's start, and only while that is known.
+    /// It applies only to a client that was never accepted since the broker's start, and only while that is known; in a record that
+    /// names its conversation, only while that was not accepted.
     pub never_accepted: bool,
     /// It applies only directly after the same client was accepted.
     pub after_accepted: bool,
@@ -343,6 +356,8 @@ pub struct Rule {
     pub weight: usize,
     /// The credentials were accepted before the broker refused: an acceptance in the same breath is this attempt's own.
     pub admitted: bool,
+    /// Its reason is a general one, which counts only where no other record of the attempt gives one.
+    pub general: bool,
     /// A connection that it does not name may be found by elimination.
     pub elimination: bool,
     /// Only connections whose opening is logged end so: it is certain also beside an `unlisted` listener.
@@ -357,6 +372,8 @@ pub struct Rule {
     pub blurred: Vec<Vec<u8>>,
     /// It may be the end of a record that a stranger's line feeds tore: what was told just before may be his words.
     pub look_back: bool,
+    /// Fields that are not certain in this record where TLS cannot be ruled out.
+    pub doubt_tls: Vec<Field>,
     /// A client ID that holds one of these may be part of another record, written by an accepted client.
     pub forgeable: Vec<Vec<u8>>,
 }
@@ -481,6 +498,15 @@ impl Grammar {
         others.flat_map(|rule| rule.ways.iter()).filter(|way| way.is_free() && forms.contains(&form(way))).any(|way| {
             way.run(message)
                 .is_some_and(|other| [Fact::ClientId, Fact::Username].iter().any(|fact| other.range(*fact) != captures.range(*fact)))
+        })
+    }
+
+    /// Whether any rule's record could be this text or a beginning of it. What it says no to, `find` does not find.
+    pub fn may_begin(&self, text: &[u8]) -> bool {
+        let ways = self.rules.iter().flat_map(|rule| &rule.ways);
+        ways.into_iter().any(|way| {
+            let begins = if let How::Pattern(matcher) = &way.how { matcher.may_begin(text) } else { true };
+            begins && memchr::memmem::find(text, &way.literal).is_some()
         })
     }
 

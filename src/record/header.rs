@@ -54,6 +54,14 @@ impl HeaderReader {
         self.learned.is_some()
     }
 
+    /// Whether the header stands on a line of its own, before the message.
+    pub fn is_apart(&self, grammar: &Grammar) -> bool {
+        let header = self.learned.as_ref().and_then(|(index, _)| grammar.headers.get(*index));
+        header.is_some_and(|header| {
+            header.pattern.elements.iter().any(|element| matches!(element, Element::Literal(text) if text.ends_with('\n')))
+        })
+    }
+
     /// What was learned, in words.
     pub fn describe(&self, grammar: &Grammar) -> Option<String> {
         let (index, format) = self.learned.as_ref()?;

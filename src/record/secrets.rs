@@ -44,7 +44,7 @@ fn end(until: &Until, rest: &[u8]) -> usize {
             ends.min().unwrap_or(rest.len())
         }
         Until::Kind(kind) => match kind {
-            crate::grammar::Kind::Erlang => decode::erlang::length(rest).unwrap_or(rest.len()),
+            crate::grammar::Kind::Erlang | crate::grammar::Kind::ErlangBytes => decode::erlang::length(rest).unwrap_or(rest.len()),
             crate::grammar::Kind::Quoted | crate::grammar::Kind::Rust => {
                 let ends = memchr::memchr2_iter(b'"', b'\'', rest).skip(1).map(|at| at + 1);
                 ends.into_iter().find(|end| accepts(*kind, &rest[..*end]).is_some()).unwrap_or(rest.len())

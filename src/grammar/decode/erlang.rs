@@ -100,6 +100,16 @@ pub(crate) fn printed(text: &[u8]) -> Cow<'_, [u8]> {
     value(text).unwrap_or(Cow::Borrowed(text))
 }
 
+/// The same of a term whose codes are all bytes, UTF-8 or not.
+pub(crate) fn bytes(term: &[u8]) -> Option<Cow<'_, [u8]>> {
+    // In quotes it is not known how often they were encoded.
+    if !matches!(term, [b'<' | b'[', ..]) || term.contains(&b'"') {
+        return value(term);
+    }
+    let bytes: Option<Vec<u8>> = codes(term).into_iter().map(|code| u8::try_from(code).ok()).collect();
+    bytes.map_or_else(|| value(term), |bytes| Some(Cow::Owned(bytes)))
+}
+
 /// The elements of the binary or list.
 pub(crate) fn codes(body: &[u8]) -> Vec<u32> {
     let mut codes = Vec::new();
@@ -148,6 +158,9 @@ mod tests {
         assert_eq!(text("<<\"grÃ¼nwald\">>"), Some("grünwald".into()));
         assert_eq!(text("[1586,1610]"), Some("زي".into()));
         assert_eq!(text("<<\"abc\"\n      \"def\">>"), Some("abcdef".into()));
+        assert_eq!(bytes(b"[99,195,40]").as_deref(), Some(&b"c\xc3("[..]));
+        assert_eq!(bytes("\"Zähler\"".as_bytes()).as_deref(), Some("Zähler".as_bytes()));
+        assert_eq!(bytes(b"[99,195,188,10]").as_deref(), Some("cü\n".as_bytes()));
         assert_eq!(text("undefined"), None);
         assert_eq!(text("not_authorized"), Some("not_authorized".into()));
     }

@@ -17,6 +17,7 @@ pub(crate) fn value(kind: Kind, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
         Kind::Structured => Some(escapes::structured(bytes)),
         Kind::Rust => Some(escapes::undone_rust(bytes)),
         Kind::Erlang => erlang::value(bytes),
+        Kind::ErlangBytes => erlang::bytes(bytes),
         Kind::Latin1 => Some(latin1(bytes)),
         Kind::Printed => Some(erlang::printed(bytes)),
         _ => Some(Cow::Borrowed(bytes)),
@@ -46,6 +47,15 @@ pub(crate) fn latin1(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// Whether a text may have been encoded a second time, but its bytes are no UTF-8 then: it may be as it stands, or be no UTF-8.
+pub(crate) fn is_doubtful(kind: Kind, bytes: &[u8]) -> bool {
+    let once = || {
+        let text = std::str::from_utf8(bytes).ok()?;
+        text.chars().map(|c| u8::try_from(c as u32).ok()).collect::<Option<Vec<u8>>>()
+    };
+    matches!(kind, Kind::Latin1 | Kind::ErlangBytes) && !bytes.is_ascii() && once().is_some_and(|once| std::str::from_utf8(&once).is_err())
+}
+
 /// Bytes written as hexadecimal digits; what stands between them does not count.
 pub(crate) fn hexes(bytes: &[u8]) -> Vec<u8> {
     let digits: Vec<u8> = bytes.iter().filter_map(|byte| char::from(*byte).to_digit(16)).map(|digit| digit as u8).collect();
@@ -62,6 +72,9 @@ mod tests {
         assert_eq!(&*latin1("grünwald".as_bytes()), "grünwald".as_bytes());
         assert_eq!(&*latin1("датчик".as_bytes()), "датчик".as_bytes());
         assert_eq!(&*latin1(b"\xff"), b"\xff");
+        assert!(is_doubtful(Kind::Latin1, "cafÃ(".as_bytes()));
+        assert!(!is_doubtful(Kind::Latin1, "grÃ¼nwald".as_bytes()));
+        assert!(!is_doubtful(Kind::Text, "cafÃ(".as_bytes()));
     }
 
     #[test]
