@@ -211,7 +211,8 @@ impl Facts {
         fill(&mut self.username, &other.username);
         if let Some((id, username)) = &self.sent {
             self.client_id = self.client_id.take().map(|_| id.clone());
-            self.username = self.username.take().and_then(|_| username.clone());
+            // Where it sent none, the one that the records show is the certificate's.
+            self.username = self.username.take().map(|shown| username.clone().unwrap_or(shown));
         }
         self.no_username |= other.no_username && self.username.is_none();
         fill(&mut self.client_ip, &other.client_ip);

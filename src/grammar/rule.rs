@@ -679,9 +679,15 @@ impl<'a> Heard<'a> {
 
     /// Whether the encoding of a fact cannot be told: it may stand for another text.
     pub fn is_doubtful(&self, fact: Fact) -> bool {
-        self.captures.get(fact, self.bytes).is_some_and(|raw| {
-            self.captures.kind(fact) == super::fact::Kind::Latin1 && !raw.is_ascii() && *super::decode::latin1(raw) == *raw
-        })
+        let kind = self.captures.kind(fact);
+        let Some(raw) = self.captures.get(fact, self.bytes).filter(|raw| !raw.is_ascii()) else { return false };
+        let Some(value) = self.captures.value(fact, self.bytes) else { return false };
+        let encoded_again = |text: &[u8]| *super::decode::latin1(text) != *text;
+        match kind {
+            super::fact::Kind::Latin1 => !encoded_again(raw) || encoded_again(&value),
+            super::fact::Kind::Printed => encoded_again(&value),
+            _ => false,
+        }
     }
 
     /// The value of a fact, decoded.
