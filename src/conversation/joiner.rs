@@ -170,6 +170,11 @@ impl Joiner {
         if rule.never_accepted {
             return heard.raw(Fact::ClientId).is_some_and(|client| self.sessions.never_accepted(client));
         }
+        if let Some(session) = rule.session {
+            let facts = Facts::of(grammar, rule, heard);
+            let connected = self.key(grammar, &facts).and_then(|key| self.keyed.get(&key)).is_some_and(|known| known.accepted);
+            return connected == session;
+        }
         if !rule.needs_open {
             return true;
         }

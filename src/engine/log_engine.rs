@@ -198,7 +198,7 @@ impl Engine {
     /// Lines of the log were lost.
     pub fn gap(&mut self) {
         for (_, stream) in self.streams.values_mut() {
-            stream.joiner.gap();
+            stream.gap();
         }
     }
 

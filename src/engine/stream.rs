@@ -60,6 +60,8 @@ pub(super) struct Stream {
     torn: Option<Torn>,
     /// A record of several lines that look like records, and which of the grammar's forms it has.
     pieces: Option<(usize, Torn)>,
+    /// Lines were lost: what was gathered does not go on.
+    lost: bool,
     echo: Option<Echo>,
     pub(super) joiner: Joiner,
     /// The last record's time: what yearless stamps are read against.
@@ -77,6 +79,8 @@ pub(super) struct StreamState {
     torn: Option<Torn>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pieces: Option<(usize, Torn)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lost: bool,
     echo: Option<Echo>,
     joiner: Joiner,
     last_ts: Option<Millis>,
@@ -94,6 +98,7 @@ impl Stream {
             gathered: self.gathered.clone(),
             torn: self.torn.clone(),
             pieces: self.pieces.clone(),
+            lost: self.lost,
             echo: self.echo.clone(),
             joiner: self.joiner.clone(),
             last_ts: self.last_ts,
@@ -103,8 +108,8 @@ impl Stream {
     pub(super) fn restore(declared: Option<TimeFormat>, state: StreamState) -> Stream {
         let mut stream = Stream::new(declared);
         stream.headers.restore(&state.headers);
-        let StreamState { unfinished, gathered, torn, pieces, echo, joiner, last_ts, .. } = state;
-        Stream { unfinished, gathered, torn, pieces, echo, joiner, last_ts, ..stream }
+        let StreamState { unfinished, gathered, torn, pieces, lost, echo, joiner, last_ts, .. } = state;
+        Stream { unfinished, gathered, torn, pieces, lost, echo, joiner, last_ts, ..stream }
     }
 
     pub(super) fn line(&mut self, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
@@ -121,6 +126,10 @@ impl Stream {
         if framing.ends.as_deref() == Some(line.text) {
             set(trace, |trace| trace.fate = Fate::Part);
             return self.end_record(around, trace);
+        }
+        if std::mem::take(&mut self.lost) {
+            self.end_record(around, trace);
+            self.end_torn(around, &mut None);
         }
         let grammar = around.grammar;
         let structured = is_structured(grammar, line.text);
@@ -217,9 +226,9 @@ impl Stream {
         let line =
             Line { text: &text, raw: &text, returns: false, stamp: record.beginning.stamp, read_at: record.read_at(), doubtful: false };
         if !record.rest.is_empty() && self.message(&line, around).is_some_and(|message| known.is_whole(message)) {
-            self.record(line, false, around, trace);
-            // Who writes one line feed may write more of them.
+            // Who writes one line feed may write more of them: perhaps this is not the end.
             self.joiner.torn();
+            self.record(line, false, around, trace);
         } else if record.rest.len() + 1 >= known.max_lines {
             self.apart(record, around, trace);
         } else {
@@ -389,18 +398,32 @@ impl Stream {
     pub(super) fn finish(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         self.give_up(around);
         self.end_record(around, trace);
-        while self.torn.is_some() || self.pieces.is_some() {
-            let mut last = trace.is_some().then(Trace::default);
-            if let Some((_, record)) = self.pieces.take() {
-                self.apart(record, around, &mut last.as_mut());
-            } else {
-                self.give_up_torn(around, &mut last.as_mut());
-            }
-            if let (Some(trace), Some(last)) = (trace.as_mut(), last) {
-                trace.earlier = Some(Box::new(last));
-            }
+        let mut last = trace.is_some().then(Trace::default);
+        if self.end_torn(around, &mut last.as_mut())
+            && let (Some(trace), Some(last)) = (trace.as_mut(), last)
+        {
+            trace.earlier = Some(Box::new(last));
         }
         self.joiner.flush(around.settings, around.out);
+    }
+
+    /// Lines of the log were lost.
+    pub(super) fn gap(&mut self) {
+        self.lost = self.gathered.is_some() || self.torn.is_some() || self.pieces.is_some();
+        self.joiner.gap();
+    }
+
+    /// Nothing will follow that could end a torn record. False: there was none.
+    fn end_torn(&mut self, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) -> bool {
+        let waited = self.torn.is_some() || self.pieces.is_some();
+        while self.torn.is_some() || self.pieces.is_some() {
+            if let Some((_, record)) = self.pieces.take() {
+                self.apart(record, around, trace);
+            } else {
+                self.give_up_torn(around, trace);
+            }
+        }
+        waited
     }
 
     /// The end of a record did not come: each of its lines stands for itself.

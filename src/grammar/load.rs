@@ -331,6 +331,7 @@ fn rule<'s>(
         frees: table.flag(reader, "frees").unwrap_or(false),
         corrects: table.flag(reader, "corrects").unwrap_or(false),
         after_closed: table.flag(reader, "after_closed").unwrap_or(false),
+        session: table.flag(reader, "session"),
         also: table.text(reader, "also").is_some_and(|text| also(reader, &text)),
         weight: table.number(reader, "weight", 0..=9).unwrap_or(4),
         admitted: table.flag(reader, "admitted").unwrap_or(false),
@@ -347,6 +348,7 @@ fn rule<'s>(
         reason,
         ways,
     };
+    let prevails = table.flag(reader, "prevails").unwrap_or(false);
     table.finish(reader);
     let conditional = rule.needs_open
         || rule.after_accepted
@@ -354,8 +356,11 @@ fn rule<'s>(
         || rule.never_accepted
         || rule.needs_context
         || !rule.after.is_empty()
-        || !rule.only.is_empty();
-    rule.ways.iter_mut().for_each(|way| way.rank.2 = conditional);
+        || !rule.only.is_empty()
+        || rule.session.is_some();
+    // What it says first counts, whatever a stranger put behind it.
+    let ahead = if prevails { 1 << 20 } else { 0 };
+    rule.ways.iter_mut().for_each(|way| (way.rank.0, way.rank.2) = (way.rank.0 + ahead, conditional));
     let place = name.map_or(span, |text| text.span);
     judge(reader, &rule, &place);
     outcome.map(|_| (rule, place))

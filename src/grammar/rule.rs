@@ -350,6 +350,8 @@ pub struct Rule {
     pub corrects: bool,
     /// It applies only directly after a record that ended a connection without a word.
     pub after_closed: bool,
+    /// It applies only when its client is known to be connected (true), or only when it is not (false).
+    pub session: Option<bool>,
     /// Further reasons are looked up in the record's words; those that tell more than `weight` come first.
     pub also: bool,
     /// How much the given reasons tell.

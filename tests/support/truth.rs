@@ -34,6 +34,9 @@ pub struct Truth {
     documented_reason: Option<Reason>,
     #[serde(default)]
     also_true: Vec<Reason>,
+    /// Reasons that the broker's own table names.
+    #[serde(default)]
+    reasons_in_tbmq_row: Option<Vec<Reason>>,
     #[serde(default)]
     also_acceptable: Vec<Reason>,
     log_lines: Vec<u64>,
@@ -217,7 +220,9 @@ fn compare(row: &Row, key: &Key, truth: &Truth, score: &mut Score) {
 /// A reason that stands alone claims to be the one; with alternatives beside it, one of them must be.
 fn reason(row: &Row, key: &Key, truth: &Truth, score: &mut Score) {
     let really = truth.documented_reason.unwrap_or(Reason::Other);
-    let fits = |reason: &Reason| *reason == really || truth.also_true.contains(reason) || truth.also_acceptable.contains(reason);
+    let listed = |reason: &Reason| truth.reasons_in_tbmq_row.as_ref().is_some_and(|reasons| reasons.contains(reason));
+    let fits =
+        |reason: &Reason| *reason == really || truth.also_true.contains(reason) || truth.also_acceptable.contains(reason) || listed(reason);
     let certain = row.alternatives.is_empty() && !row.inferred.contains(&Field::Reason);
     let named_somewhere = fits(&row.reason_code) || row.alternatives.iter().any(fits);
     let other = row.reason_code == Reason::Other;
