@@ -157,8 +157,8 @@ impl Keyed {
             let open = conversation.told.is_none() && !conversation.accepted && !conversation.context.alone && !conversation.suspected;
             open && conversation.context.facts.username.as_deref() == Some(username) && (ts - conversation.last).abs() <= HOLD
         };
-        let youngest = self.order.values().rev().take(LOOKED_AT);
-        youngest.filter(|key| self.get(key).is_some_and(fits)).next().cloned()
+        let mut youngest = self.order.values().rev().take(LOOKED_AT);
+        youngest.find(|key| self.get(key).is_some_and(fits)).cloned()
     }
 
     /// Takes out those that have waited long enough, given the time of the last record.
@@ -189,5 +189,23 @@ impl Keyed {
         let mut out: Vec<Conversation> = keys.iter().filter_map(|key| self.take(key)).collect();
         out.sort_by_key(|conversation| conversation.turn);
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_youngest_connection_of_a_username_without_an_outcome_is_suspected() {
+        let mut keyed = Keyed::default();
+        for (key, username, accepted) in [("c:1", "ops", false), ("c:2", "ops", false), ("c:3", "ops", true), ("c:4", "bob", false)] {
+            let mut conversation = Conversation { accepted, last: 1_000, ..Conversation::default() };
+            conversation.context.facts.username = Some(username.to_owned());
+            assert!(keyed.put(key.to_owned(), conversation).is_none());
+        }
+        assert_eq!(keyed.undecided("ops", 1_100).as_deref(), Some("c:2"));
+        assert_eq!(keyed.undecided("ops", 9_000), None);
+        assert_eq!(keyed.undecided("eve", 1_100), None);
     }
 }

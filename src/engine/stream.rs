@@ -183,28 +183,43 @@ impl Stream {
     /// Records of their own that happen to have the same header. As a stranger may have written some of the lines, each record is
     /// taken as long as it can be, and what follows lines that no rule knows is doubted.
     fn divide(&mut self, gathered: &Gathered, line: Line<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
-        let (mut start, mut tries, mut doubtful) = (0, MOST_DIVISIONS, false);
-        while start < gathered.lines.len() {
+        let (mut start, mut tries, mut unknown) = (0, MOST_DIVISIONS, None);
+        let mut parts = Vec::new();
+        while start < gathered.lines.len() && tries > 0 {
             let mut end = gathered.lines.len();
             let mut text = gathered.part(start..end);
             if !self.may_begin(&Line { text: &text, ..line }, around) {
                 end = start + 1;
                 text = gathered.part(start..end);
             }
+            tries -= 1;
             while end > start + 1 && tries > 0 && self.whole_rule(&Line { text: &text, ..line }, around).is_none() {
                 tries -= 1;
                 end -= 1;
                 text = gathered.part(start..end);
             }
-            let part = Line { text: &text, raw: &text, doubtful, ..line };
-            doubtful |= self.whole_rule(&part, around).is_none();
+            if self.whole_rule(&Line { text: &text, ..line }, around).is_some() {
+                parts.extend(unknown.take().map(|from| from..start));
+                parts.push(start..end);
+                start = end;
+            } else {
+                // Lines that no rule knows stay together: where their secrets end is known only of all of them.
+                unknown = unknown.or(Some(start));
+                start += 1;
+            }
+        }
+        parts.extend(unknown.or((start < gathered.lines.len()).then_some(start)).map(|from| from..gathered.lines.len()));
+        let mut doubtful = false;
+        for part in parts {
+            let text = gathered.part(part.clone());
+            let own_line = Line { text: &text, raw: &text, doubtful, ..line };
+            doubtful |= self.whole_rule(&own_line, around).is_none();
             let mut own = trace.is_some().then(Trace::default);
-            self.record(part, false, around, &mut own.as_mut());
+            self.record(own_line, false, around, &mut own.as_mut());
             if let (Some(trace), Some(own)) = (trace.as_deref_mut(), own) {
                 let earlier = std::mem::replace(trace, own);
-                trace.earlier = (start > 0).then(|| Box::new(earlier));
+                trace.earlier = (part.start > 0).then(|| Box::new(earlier));
             }
-            start = end;
         }
     }
 
