@@ -115,6 +115,9 @@ pub struct Joiner {
     /// The last refusals that a stranger could have written, with their text.
     #[serde(default)]
     told: Vec<(String, Box<Row>)>,
+    /// The conversation that was named last.
+    #[serde(default)]
+    named: Option<String>,
     /// The client that the last record accepted.
     accepted: Option<Context>,
     /// The last record ended a connection without a word.
@@ -214,6 +217,7 @@ impl Joiner {
         let strangers = self.strangers > 0;
         let mut record = Context {
             made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
+            random_id: facts.client_id.as_ref().is_some_and(|id| grammar.is_random(id.as_bytes())),
             facts,
             why,
             evidence: vec![std::mem::take(&mut said.line)],
@@ -232,7 +236,17 @@ impl Joiner {
         };
         record.facts.tls_likely |= said.rule.doubt.contains(&Field::TlsUsed) && record.facts.tls.is_some();
         let accepted = if said.rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
-        let key = self.key(grammar, &record.facts);
+        let mut key = self.key(grammar, &record.facts);
+        if said.rule.follows {
+            key = key.or_else(|| self.followed(&record.facts));
+            if key.is_none() {
+                return Effect::Nothing;
+            }
+        } else if let Some(key) = &key
+            && (said.rule.outcome != Outcome::Opened || said.rule.elimination)
+        {
+            self.named = (!said.rule.waits || self.keyed.get(key).is_some()).then(|| key.clone());
+        }
         if said.rule.tears {
             self.torn();
         }
@@ -264,7 +278,7 @@ impl Joiner {
                 self.accepted = accepted;
                 Effect::Held
             }
-            Outcome::Opened if key.is_some() => self.opened_by_key(settings, key.unwrap_or_default(), record, out),
+            Outcome::Opened if key.is_some() => self.opened_by_key(settings, said.rule, key.unwrap_or_default(), record, out),
             Outcome::Opened => {
                 self.flush_lane(lane(&record.facts), settings, out);
                 let line = record.evidence.into_iter().next().unwrap_or_default();
@@ -492,7 +506,7 @@ impl Joiner {
         // A client's ID names many attempts; the order of one writer's records tells them apart.
         let named = record.facts.names_connection(&grammar.keys);
         if let Some(key) = key
-            && (lane.is_empty() || named && self.keyed.get(&key).is_some())
+            && (lane.is_empty() && !rule.waits || (named || lane.is_empty()) && self.keyed.get(&key).is_some())
         {
             return self.context_by_key(settings, rule, key, record, out);
         }
@@ -547,7 +561,10 @@ impl Joiner {
     }
 
     /// A record says that a connection was opened, and names it. Some products write it after the refusal.
-    fn opened_by_key(&mut self, settings: &Settings, key: String, record: Context, out: &mut Vec<Attempt>) -> Effect {
+    fn opened_by_key(&mut self, settings: &Settings, rule: &Rule, key: String, record: Context, out: &mut Vec<Attempt>) -> Effect {
+        if rule.elimination {
+            return self.opened_before(settings, key, record, out);
+        }
         let mut conversation = Conversation { opened: true, last: record.ts, ..Conversation::default() };
         if let Some(mut earlier) = self.keyed.take(&key) {
             let late = !earlier.opened && !earlier.accepted && (record.ts - earlier.last).abs() <= LANE_BREATH;
@@ -588,6 +605,30 @@ impl Joiner {
         self.open.opened(record.facts, record.ts, record.evidence.into_iter().next().unwrap_or_default());
         self.open.settle();
         Effect::Opened
+    }
+
+    /// A record names a conversation whose connection was opened before, under another name: the one that was opened last, most likely.
+    fn opened_before(&mut self, settings: &Settings, key: String, mut record: Context, out: &mut Vec<Attempt>) -> Effect {
+        if let Some(earlier) = self.keyed.take(&key).filter(|earlier| earlier.context.alone && earlier.told.is_none() && !earlier.accepted)
+        {
+            self.tell(settings, earlier, out);
+        }
+        if let Some((opened, certain)) = self.open.take_newest() {
+            record.joined(&opened);
+            if !certain || self.unlisted {
+                record.doubt.extend([Field::IpAddress, Field::TlsUsed]);
+            }
+        }
+        let conversation = Conversation { opened: true, last: record.ts, context: record, ..Conversation::default() };
+        self.put(settings, key, conversation, out);
+        Effect::Opened
+    }
+
+    /// The conversation that the last record named, if this one can belong to it.
+    fn followed(&self, facts: &Facts) -> Option<String> {
+        let key = self.named.as_ref()?;
+        let others = self.keyed.get(key)?.context.facts.username.as_ref().zip(facts.username.as_ref());
+        others.is_none_or(|(one, two)| one == two).then(|| key.clone())
     }
 
     /// Adds to a conversation that is known, and begins none. A record that can be divided in two ways adds nothing.
@@ -1070,6 +1111,7 @@ fn add(earlier: &mut Context, mut later: Context) {
     earlier.forgeable |= later.forgeable;
     earlier.unclear |= later.unclear;
     earlier.made_up |= later.made_up;
+    earlier.random_id |= later.random_id;
     earlier.ts = later.ts;
     earlier.ts_inferred = later.ts_inferred;
     earlier.read_at = later.read_at;

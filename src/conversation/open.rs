@@ -268,6 +268,14 @@ impl Open {
         (0..self.list.len()).max_by_key(score)
     }
 
+    /// Takes the connection that was opened last; true: no other can be meant.
+    pub(super) fn take_newest(&mut self) -> Option<(Opened, bool)> {
+        let certain = self.complete && self.list.len() == 1 && self.owed() == 0;
+        let opened = self.list.pop()?;
+        self.settle();
+        Some((opened, certain))
+    }
+
     /// The likeliest connection of a record that names none.
     pub(super) fn likeliest_now(&self, ts: Millis) -> Option<&Opened> {
         self.likeliest(ts, |_| None).map(|index| &self.list[index])

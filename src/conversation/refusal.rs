@@ -49,6 +49,9 @@ pub struct Context {
     pub ts_inferred: bool,
     /// The client ID may be one that the broker made up for a client that sent none.
     pub made_up: bool,
+    /// The client ID is one that the broker made up at random: the client has none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub random_id: bool,
     /// They may be the words of an accepted client.
     pub forgeable: bool,
     /// Their texts can be divided in more than one way.
@@ -234,7 +237,8 @@ impl Context {
         // A certificate that was refused names nobody: whoever made it wrote any name into it. The address is the better name.
         let refused_certificate = self.why.reasons.first().is_some_and(|reason| UNVERIFIED.contains(reason));
         let subject = facts.subject.as_ref().filter(|_| !refused_certificate || facts.client_ip.is_none());
-        let (identity, client_id) = match (&facts.client_id, subject, &facts.username, facts.client_ip) {
+        let client_id = facts.client_id.as_ref().filter(|_| !self.random_id);
+        let (identity, client_id) = match (client_id, subject, &facts.username, facts.client_ip) {
             (Some(id), ..) => (Identity::ClientId, id.clone()),
             (None, Some(subject), ..) => (Identity::Certificate, subject.clone()),
             (None, None, Some(username), Some(address)) if borrowed => (Identity::Address, format!("{username}@{address}")),

@@ -79,7 +79,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let tls = bytes(top.texts(reader, "tls_transports")).map(|text| (text, true)).collect::<Vec<_>>();
     let transports = tls.into_iter().chain(bytes(top.texts(reader, "plain_transports")).map(|text| (text, false))).collect();
     let keys = keys(reader, &mut top);
-    let random_ids = top.number(reader, "random_ids", 12..=64);
+    let random_ids = top.texts(reader, "random_ids").iter().filter_map(|text| random_id(reader, text)).collect();
     let cut_at = top.number(reader, "cut_at", 64..=1 << 20).unwrap_or(usize::MAX);
     let colours = colours(reader, &mut top);
     let framing = framing(reader, &mut top);
@@ -152,6 +152,21 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         secrets,
         tells,
     })
+}
+
+/// `before{count}`
+fn random_id(reader: &mut Reader<'_>, text: &Text) -> Option<(Vec<u8>, usize)> {
+    let parts = text.value.strip_suffix('}').and_then(|text| text.split_once('{'));
+    let parts =
+        parts.and_then(|(before, count)| Some((before.as_bytes().to_vec(), count.parse().ok().filter(|count| (8..=64).contains(count))?)));
+    if parts.is_none() {
+        reader.fault(
+            text.span.clone(),
+            "not a form of random client IDs",
+            "expected what stands before them, and how many letters and digits: \"x-{16}\"",
+        );
+    }
+    parts
 }
 
 pub(super) fn pattern(reader: &mut Reader<'_>, text: &Text) -> Option<Pattern> {
@@ -327,6 +342,8 @@ fn rule<'s>(
         torn_begins: table.flag(reader, "torn_begins").unwrap_or(false),
         torn_ends: table.flag(reader, "torn_ends").unwrap_or(false),
         tears: table.flag(reader, "tears").unwrap_or(outcome == Some(Outcome::Torn)),
+        waits: table.flag(reader, "waits").unwrap_or(false),
+        follows: table.flag(reader, "follows").unwrap_or(false),
         whole: table.flag(reader, "whole").unwrap_or(false),
         frees: table.flag(reader, "frees").unwrap_or(false),
         corrects: table.flag(reader, "corrects").unwrap_or(false),
@@ -403,7 +420,8 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
             "expected them on a context rule only",
         );
     }
-    if rule.outcome == Outcome::Opened && !captures(rule, Fact::ClientIp) && !captures(rule, Fact::Connection) {
+    let named_anew = rule.elimination && captures(rule, Fact::ClientId);
+    if rule.outcome == Outcome::Opened && !named_anew && !captures(rule, Fact::ClientIp) && !captures(rule, Fact::Connection) {
         reader.fault(place.clone(), "an opened connection has nothing to be known by", "expected {client_ip} or {connection} in match");
     }
     if !rule.only.is_empty() && !captures(rule, Fact::Words) {

@@ -27,8 +27,8 @@ pub struct Grammar {
     pub made_up: Vec<Matcher>,
     /// They end in 128 random bits: what a library makes, a UUID of RFC 9562, has a version and a variant in it.
     pub made_up_random: bool,
-    /// Clients that send no ID are given one of so many random letters and digits.
-    pub random_ids: Option<usize>,
+    /// Clients that send no ID are given this and so many random letters and digits.
+    pub random_ids: Vec<(Vec<u8>, usize)>,
     /// The same by regular expressions, all of which must be found in the ID, where they leave no doubt: the client counts as one
     /// that sent no ID.
     pub assigned: Vec<Vec<Regex>>,
@@ -342,6 +342,10 @@ pub struct Rule {
     pub torn_begins: bool,
     /// It may be the end of a record that was torn; so may any that no rule takes.
     pub torn_ends: bool,
+    /// (context) It waits for the next record even though it names a conversation, unless that is known.
+    pub waits: bool,
+    /// (context, details) It names no conversation and belongs to the one that was named last.
+    pub follows: bool,
     /// It says everything about its connection: what waits in its lane is another one's.
     pub whole: bool,
     /// Its connection is gone, and the next record with its name is another connection's.
@@ -522,11 +526,16 @@ impl Grammar {
         self.made_up.iter().any(|pattern| pattern.run(client_id).is_some())
     }
 
-    /// Whether this client ID is one that the broker gives to a client that sends none: only letters and digits, of all sorts.
+    /// Whether this client ID is one that the broker gives to a client that sends none. Of many letters and digits all sorts must be there.
     pub fn is_random(&self, client_id: &[u8]) -> bool {
-        self.random_ids == Some(client_id.len())
-            && client_id.iter().all(u8::is_ascii_alphanumeric)
-            && [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit].iter().all(|sort| client_id.iter().any(sort))
+        self.random_ids.iter().any(|(before, count)| {
+            client_id.strip_prefix(before.as_slice()).is_some_and(|random| {
+                let sorts = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit];
+                random.len() == *count
+                    && random.iter().all(u8::is_ascii_alphanumeric)
+                    && (!before.is_empty() || sorts.iter().all(|sort| random.iter().any(sort)))
+            })
+        })
     }
 
     /// Whether the broker made this client ID up for a client that sent none.
