@@ -458,6 +458,15 @@ impl Joiner {
         }
     }
 
+    /// What waits of this client was before what is told of it now.
+    fn tell_earlier(&mut self, settings: &Settings, facts: &Facts, out: &mut Vec<Attempt>) {
+        if self.keyed.is_waiting() {
+            for conversation in self.keyed.due_of(facts.client_id.as_deref(), facts.client_ip) {
+                self.tell(settings, conversation, out);
+            }
+        }
+    }
+
     /// Nothing came that opens the connection of a refusal: it is one of those that are open, if the refusal names none; otherwise
     /// another process serves it, and only its address leads to the listener.
     fn seek(&mut self, settings: &Settings, conversation: &mut Conversation) {
@@ -584,6 +593,7 @@ impl Joiner {
                 facts.add(&earlier.context.facts);
                 add(&mut earlier.context, record);
                 (earlier.context.facts, earlier.context.ts, earlier.context.ts_inferred) = (facts, ts, ts_inferred);
+                self.tell_earlier(settings, &earlier.context.facts, out);
                 let row = self.row(earlier.context.clone(), settings, earlier.inferred.clone());
                 out.push(Attempt::Refused(row.clone()));
                 let told = Conversation { opened: true, parked: false, told: Some(row), ..earlier };
@@ -749,6 +759,7 @@ impl Joiner {
             self.nobody_taken = true;
             self.open.incomplete();
         }
+        self.tell_earlier(settings, &record.facts, out);
         let client_id = record.facts.client_id.clone();
         let ts = record.ts;
         let doubtful = said.heard.captures.ambiguous || record.forgeable;
@@ -919,6 +930,7 @@ impl Joiner {
         {
             record.facts.client_id = None;
         }
+        self.tell_earlier(settings, &record.facts, out);
         let row = self.row(record.clone(), settings, inferred.clone());
         if let Some(key) = key.filter(|_| !rule.frees) {
             let told = Conversation {

@@ -4,6 +4,7 @@
 //! further records and say more about it later.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +170,14 @@ impl Keyed {
     /// Takes out those that have waited long enough, given the present time.
     pub(super) fn due_now(&mut self, now: Millis) -> Vec<Conversation> {
         self.due_if(|conversation| now - conversation.context.read_at >= HOLD_READ)
+    }
+
+    /// Takes out those that wait and are of this client, or of this address where neither knows the client.
+    pub(super) fn due_of(&mut self, client_id: Option<&str>, address: Option<IpAddr>) -> Vec<Conversation> {
+        self.due_if(|conversation| {
+            let facts = &conversation.context.facts;
+            facts.client_id.as_deref() == client_id && (client_id.is_some() || facts.client_ip == address)
+        })
     }
 
     /// Takes out all that wait.

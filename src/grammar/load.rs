@@ -431,7 +431,7 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
         reader.fault(place.clone(), "\"look_back\" is for the end of a record that was torn", "expected outcome = \"torn\" or \"refused\"");
     }
     for way in &rule.ways {
-        if rule.outcome != Outcome::Nothing && way.literal.len() < literal::GOOD {
+        if !matches!(rule.outcome, Outcome::Nothing | Outcome::Torn) && way.literal.len() < literal::GOOD {
             reader.warn(
                 place.clone(),
                 format!("\"{}\" has no literal text of {} bytes or more to look for", way.written, literal::GOOD),
