@@ -103,6 +103,9 @@ pub struct Joiner {
     /// Which listeners use TLS, where the log says so.
     #[serde(default)]
     listeners: BTreeMap<u16, bool>,
+    /// Connections come from a proxy, whose address refusals name.
+    #[serde(default)]
+    behind_proxy: bool,
     /// Refusals that wait for the records that open their connections have numbers, where nothing names them.
     #[serde(default)]
     parked: u64,
@@ -251,6 +254,7 @@ impl Joiner {
             self.torn();
         }
         self.closed &= said.rule.outcome == Outcome::Nothing;
+        self.behind_proxy |= said.rule.behind_proxy;
         match said.rule.outcome {
             Outcome::Nothing => Effect::Nothing,
             Outcome::Torn => {
@@ -470,7 +474,9 @@ impl Joiner {
     /// Nothing came that opens the connection of a refusal: it is one of those that are open, if the refusal names none; otherwise
     /// another process serves it, and only its address leads to the listener.
     fn seek(&mut self, settings: &Settings, conversation: &mut Conversation) {
-        if conversation.context.facts.connection.is_none() {
+        if self.behind_proxy {
+            conversation.inferred.extend([Field::ClientId, Field::IpAddress]);
+        } else if conversation.context.facts.connection.is_none() {
             self.eliminate(settings, &mut conversation.context, &mut conversation.inferred);
             self.open.settle();
         } else if let Some(address) = conversation.context.facts.client_ip

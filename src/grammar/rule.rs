@@ -336,6 +336,8 @@ pub struct Rule {
     pub repeats: bool,
     /// A stranger's line feed may have torn it: what follows it may be his.
     pub tears: bool,
+    /// (opened) It names the client of a proxy, whose own address the other records give.
+    pub behind_proxy: bool,
     /// The record that opens its connection may come after it: waits for that.
     pub opened_later: bool,
     /// It lacks its end, which may stand further down: until then it waits.

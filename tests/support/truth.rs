@@ -121,9 +121,13 @@ pub fn untrue(rows: &[Row], truth: &[Truth], seen: &dyn Fn(u64) -> bool) -> BTre
     let any = |truth: &Truth| truth.log_lines.iter().any(|line| seen(*line));
     // Which line of an attempt makes the row is the product's: what is true of an attempt of which a part is seen is true.
     let about = |fault: &String| fault.split(": ").next().unwrap_or_default().to_owned();
-    let either: BTreeSet<String> = score_of(rows, truth, &any).faults.iter().map(about).collect();
+    // And where the telling part of an attempt is lost, the row is still the attempt's before it.
+    let all = |truth: &Truth| truth.log_lines.iter().all(|line| seen(*line));
+    let faults_of = |seen: &dyn Fn(&Truth) -> bool| -> BTreeSet<String> { score_of(rows, truth, seen).faults.iter().map(about).collect() };
+    let (either, whole) = (faults_of(&any), faults_of(&all));
     let mut faults = score_of(rows, truth, &last).faults;
-    faults.retain(|fault| (fault.starts_with("wrong ") && either.contains(&about(fault))) || fault.starts_with("spurious "));
+    let wrong = |fault: &String| fault.starts_with("wrong ") && either.contains(&about(fault)) && whole.contains(&about(fault));
+    faults.retain(|fault| wrong(fault) || fault.starts_with("spurious "));
     faults
 }
 
@@ -181,7 +185,8 @@ fn key(truth: &Truth) -> Key {
 
 fn is_of(row: &Row, key: &Key) -> bool {
     match key {
-        Key::ClientId(id) => row.client_id == *id,
+        // A username that happens to be the same names another row.
+        Key::ClientId(id) => row.client_id == *id && row.identity != Identity::Username,
         Key::Username(name) => row.client_id == *name || (row.username.as_ref() == Some(name) && row.identity != Identity::ClientId),
         Key::Address(address) => row.ip_address == *address && row.identity != Identity::ClientId,
         Key::Unknown => false,
