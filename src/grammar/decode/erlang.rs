@@ -78,10 +78,11 @@ pub(crate) fn value(term: &[u8]) -> Option<Cow<'_, [u8]>> {
         atom => return Some(Cow::Borrowed(atom)),
     };
     let codes = codes(body);
-    // A string of bytes, or of characters: bytes that are UTF-8 are taken for what the client sent. A binary is bytes in any case.
+    // A string of bytes, or of characters: bytes that are UTF-8 are taken for what the client sent. A binary in numbers is
+    // bytes in any case; one in quotes may hold the characters that a console prints for them.
     let bytes: Option<Vec<u8>> = codes.iter().map(|code| u8::try_from(*code).ok()).collect();
     Some(Cow::Owned(match bytes {
-        Some(bytes) if term.starts_with(b"<<") || std::str::from_utf8(&bytes).is_ok() => bytes,
+        Some(bytes) if term.starts_with(b"<<") && !body.contains(&b'"') || std::str::from_utf8(&bytes).is_ok() => bytes,
         _ => codes.iter().filter_map(|code| char::from_u32(*code)).collect::<String>().into_bytes(),
     }))
 }
@@ -163,6 +164,14 @@ mod tests {
         assert_eq!(bytes(b"[99,195,188,10]").as_deref(), Some("cü\n".as_bytes()));
         assert_eq!(text("undefined"), None);
         assert_eq!(text("not_authorized"), Some("not_authorized".into()));
+    }
+
+    #[test]
+    fn what_a_file_and_a_console_print_of_the_same_bytes() {
+        let text = |term: &str| value(term.as_bytes()).map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert_eq!(text("<<\"ZÃ¤hler\">>"), Some("Zähler".into()));
+        assert_eq!(text("<<\"Zähler\">>"), Some("Zähler".into()));
+        assert_eq!(text("<<255,254>>"), Some("\u{fffd}\u{fffd}".into()));
     }
 
     #[test]
