@@ -181,7 +181,7 @@ pub fn named(library: &Library, name: &str) -> Result<Arc<Grammar>, ReplayError>
 }
 
 fn names(library: &Library) -> String {
-    library.all().map(|(grammar, _)| grammar.name.as_str()).collect::<Vec<_>>().join(", ")
+    library.names().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
 fn unknown(library: &Library, file: &Head) -> ReplayError {

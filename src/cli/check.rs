@@ -102,8 +102,8 @@ impl Report<'_, '_> {
 
     fn grammars(&mut self, config: &Config, library: &Library) -> Result<(), CliError> {
         let of_files = |origin: &Origin| matches!(origin, Origin::File(_));
-        let own: Vec<&str> = library.all().filter(|(_, origin)| of_files(origin)).map(|(grammar, _)| grammar.name.as_str()).collect();
-        let built_in = library.all().count() - own.len();
+        let own: Vec<&str> = library.names().filter(|(_, origin)| of_files(origin)).map(|(name, _)| name).collect();
+        let built_in = library.names().count() - own.len();
         let more = match (&config.grammars, own.is_empty()) {
             (Some(directory), false) => format!("{} in {}: {}", own.len(), directory.display(), own.join(", ")),
             (Some(directory), true) => format!("none in {}", directory.display()),

@@ -119,7 +119,7 @@ fn new(library: &Library, name: &str, log: &Path, dir: &Path) -> Result<(), Fail
 
 fn show(library: &Library, name: &str) -> Result<(), Failure> {
     crate::replay::named(library, name)?;
-    let origin = library.all().find(|(grammar, _)| grammar.name == name).map(|(_, origin)| origin);
+    let origin = library.names().find(|(known, _)| *known == name).map(|(_, origin)| origin);
     match origin {
         Some(Origin::File(path)) => {
             let text = std::fs::read_to_string(path).map_err(|error| Failure::work(format!("cannot read {}: {error}", path.display())))?;

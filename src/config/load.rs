@@ -63,7 +63,7 @@ pub fn load(args: &ConfigArgs, files: &dyn Files) -> Result<Loaded, ConfigError>
     let directory = grammars(raw.as_mut(), files);
     let (library, names) = match Library::load(directory.as_deref()) {
         Ok(library) => {
-            let names = library.all().map(|(grammar, _)| grammar.name.clone()).collect();
+            let names = library.names().map(|(name, _)| name.to_owned()).collect();
             (Some(library), Ok(names))
         }
         Err(error) => (None, Err(error)),

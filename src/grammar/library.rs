@@ -1,7 +1,7 @@
 //! The grammars that the program knows: those built in, and those of a directory, which add to them or stand in their place.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::diagnostic::Faults;
 use super::load::{load, load_texts};
@@ -16,9 +16,31 @@ const TLS_TEXTS: &str = include_str!("../../grammars/texts/tls.toml");
 /// All grammars, by name.
 #[derive(Debug)]
 pub struct Library {
-    grammars: Vec<Arc<Grammar>>,
-    origins: Vec<Origin>,
+    entries: Vec<Entry>,
     texts: Arc<Texts>,
+}
+
+/// One grammar. Those built in are read when they are asked for: a daemon needs few of them.
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    origin: Origin,
+    source: &'static str,
+    grammar: OnceLock<Option<Arc<Grammar>>>,
+}
+
+impl Entry {
+    fn grammar(&self, texts: &Arc<Texts>) -> Option<&Arc<Grammar>> {
+        let read = || match load(&self.name, self.source, texts) {
+            Ok((grammar, _)) => Some(Arc::new(grammar)),
+            Err(faults) => {
+                // The tests read every one of them.
+                tracing::error!(grammar = self.name, %faults, "a built-in grammar is broken; please report this");
+                None
+            }
+        };
+        self.grammar.get_or_init(read).as_ref()
+    }
 }
 
 /// Where a grammar came from.
@@ -59,18 +81,21 @@ impl Library {
             None => (TLS_FILE.to_owned(), TLS_TEXTS.to_owned()),
         };
         let texts = Arc::new(load_texts(&file, &source).map_err(|faults| LibraryError::Faults(vec![faults]))?);
-        let mut library = Library { grammars: Vec::new(), origins: Vec::new(), texts };
+        let mut library = Library { entries: Vec::new(), texts };
         let mut broken = Vec::new();
         for (file, source) in EMBEDDED {
-            match load(file, source, &library.texts) {
-                Ok((grammar, _)) => library.put(grammar, Origin::Embedded),
-                Err(faults) => broken.push(faults),
-            }
+            let name = file.strip_suffix(".toml").unwrap_or(file);
+            library.put(Entry { name: name.to_owned(), origin: Origin::Embedded, source, grammar: OnceLock::new() });
         }
         for path in directory.map(toml_files).transpose()?.unwrap_or_default() {
             let source = read(&path)?;
             match load(&path.display().to_string(), &source, &library.texts) {
-                Ok((grammar, _)) => library.put(grammar, Origin::File(path)),
+                Ok((grammar, _)) => library.put(Entry {
+                    name: grammar.name.clone(),
+                    origin: Origin::File(path),
+                    source: "",
+                    grammar: OnceLock::from(Some(Arc::new(grammar))),
+                }),
                 Err(faults) => broken.push(faults),
             }
         }
@@ -79,12 +104,17 @@ impl Library {
 
     /// The grammar of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Grammar>> {
-        self.grammars.iter().find(|grammar| grammar.name == name)
+        self.entries.iter().find(|entry| entry.name == name)?.grammar(&self.texts)
     }
 
     /// All grammars with their origins, by name.
     pub fn all(&self) -> impl Iterator<Item = (&Arc<Grammar>, &Origin)> {
-        self.grammars.iter().zip(&self.origins)
+        self.entries.iter().filter_map(|entry| Some((entry.grammar(&self.texts)?, &entry.origin)))
+    }
+
+    /// Their names with their origins, by name; none of them is read for this.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        self.entries.iter().map(|entry| (entry.name.as_str(), &entry.origin))
     }
 
     /// The shared texts of TLS libraries.
@@ -97,17 +127,11 @@ impl Library {
         EMBEDDED.iter().find(|(file, _)| file.strip_suffix(".toml") == Some(name)).map(|(_, source)| *source)
     }
 
-    fn put(&mut self, grammar: Grammar, origin: Origin) {
-        let grammar = Arc::new(grammar);
-        match self.grammars.binary_search_by(|known| known.name.cmp(&grammar.name)) {
-            Ok(index) => {
-                self.grammars[index] = grammar;
-                self.origins[index] = origin;
-            }
-            Err(index) => {
-                self.grammars.insert(index, grammar);
-                self.origins.insert(index, origin);
-            }
+    /// One of the same name takes the place of an earlier one.
+    fn put(&mut self, entry: Entry) {
+        match self.entries.binary_search_by(|known| known.name.cmp(&entry.name)) {
+            Ok(index) => self.entries[index] = entry,
+            Err(index) => self.entries.insert(index, entry),
         }
     }
 }

@@ -457,12 +457,8 @@ fn pattern_way(reader: &mut Reader<'_>, text: &Text) -> Option<Way> {
     let parts = text.value.matches("{?").count();
     if parts == 0 {
         let pattern = pattern(reader, text)?;
-        return Some(Way {
-            how: How::Pattern(Matcher::new(&pattern)),
-            written: text.value.clone(),
-            rank: (pattern.literal_len(), typed(&pattern), false),
-            literal: literal::longest(&pattern),
-        });
+        let rank = (pattern.literal_len(), typed(&pattern), false);
+        return Some(Way::new(How::Pattern(Matcher::new(&pattern)), text.value.clone(), rank, literal::longest(&pattern)));
     }
     if parts > MOST_OPTIONAL || text.value.matches("?}").count() != parts {
         reader.fault(
@@ -491,12 +487,8 @@ fn pattern_way(reader: &mut Reader<'_>, text: &Text) -> Option<Way> {
     }
     let least = |count: &dyn Fn(&Pattern) -> usize| patterns.iter().map(count).min().unwrap_or_default();
     let literal = literal::longest_of_all(&patterns);
-    Some(Way {
-        rank: (least(&Pattern::literal_len), least(&typed), false),
-        how: How::Pattern(Matcher::any(&patterns, &literal)),
-        written: text.value.clone(),
-        literal,
-    })
+    let rank = (least(&Pattern::literal_len), least(&typed), false);
+    Some(Way::new(How::Pattern(Matcher::any(&patterns, &literal)), text.value.clone(), rank, literal))
 }
 
 /// `[rule.fields]`: a pattern, or several, for each named value; a name that ends in `?` may be missing.
@@ -528,7 +520,7 @@ fn fields_way<'s>(reader: &mut Reader<'s>, value: &toml::Spanned<DeValue<'s>>) -
         let facts = patterns.iter().flat_map(|pattern| pattern.facts()).collect();
         fields.push(FieldPattern { name: name.to_owned(), optional, matchers: patterns.iter().map(Matcher::new).collect(), facts });
     }
-    Some(Way { how: How::Fields(fields), written: written.join(", "), rank, literal: best })
+    Some(Way::new(How::Fields(fields), written.join(", "), rank, best))
 }
 
 fn typed(pattern: &Pattern) -> usize {
@@ -567,12 +559,8 @@ fn regex_way(reader: &mut Reader<'_>, text: &Text, literal: Option<&Text>) -> Op
         }
     }
     let rank = (literal.value.len(), 0, false);
-    Some(Way {
-        how: How::Regex(Box::new(regex), groups),
-        written: text.value.clone(),
-        rank,
-        literal: literal::safe_run(literal.value.as_bytes()).to_vec(),
-    })
+    let literal = literal::safe_run(literal.value.as_bytes()).to_vec();
+    Some(Way::new(How::Regex(Box::new(regex), groups), text.value.clone(), rank, literal))
 }
 
 fn reason<'s>(reader: &mut Reader<'s>, table: &mut Table<'_, 's>) -> Because {

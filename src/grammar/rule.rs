@@ -395,6 +395,8 @@ pub struct Way {
     pub written: String,
     /// Bytes of literal text, number of typed captures, whether the rule has conditions: the most specific way wins.
     pub rank: (usize, usize, bool),
+    /// What a pattern captures, in order, but for codes.
+    pub facts: Vec<Fact>,
     /// The text that any such record holds; empty when there is none worth looking for.
     pub literal: Vec<u8>,
 }
@@ -500,10 +502,9 @@ impl Grammar {
         if !ends(best) || !best.ways.iter().any(Way::is_free) {
             return false;
         }
-        let form = |way: &Way| way.captures();
-        let forms: Vec<_> = best.ways.iter().map(form).collect();
         let others = self.rules.iter().filter(|rule| ends(rule) && rule.outcome != best.outcome);
-        others.flat_map(|rule| rule.ways.iter()).filter(|way| way.is_free() && forms.contains(&form(way))).any(|way| {
+        let alike = |way: &&Way| way.is_free() && best.ways.iter().any(|mine| mine.facts == way.facts);
+        others.flat_map(|rule| rule.ways.iter()).filter(alike).any(|way| {
             way.run(message)
                 .is_some_and(|other| [Fact::ClientId, Fact::Username].iter().any(|fact| other.range(*fact) != captures.range(*fact)))
         })
@@ -591,6 +592,15 @@ impl Grammar {
 }
 
 impl Way {
+    /// A way of being matched.
+    pub(super) fn new(how: How, written: String, rank: (usize, usize, bool), literal: Vec<u8>) -> Way {
+        let facts = match &how {
+            How::Pattern(matcher) => matcher.facts().filter(|fact| *fact != Fact::Code).collect(),
+            How::Regex(..) | How::Fields(_) => Vec::new(),
+        };
+        Way { how, written, rank, facts, literal }
+    }
+
     /// Matches the whole message, divided so that this fact has this value; only patterns can be divided anew.
     pub fn run_where(&self, text: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
         if let How::Pattern(matcher) = &self.how { matcher.run_where(text, given) } else { None }
@@ -601,20 +611,17 @@ impl Way {
         matches!(&self.how, How::Pattern(matcher) if matcher.free_texts() > 1)
     }
 
-    /// What it captures, in order, but for codes.
-    fn captures(&self) -> Vec<Fact> {
-        match &self.how {
-            How::Pattern(matcher) => matcher.facts().filter(|fact| *fact != Fact::Code).collect(),
-            How::Regex(..) | How::Fields(_) => Vec::new(),
-        }
-    }
-
     /// Matches the whole message.
     pub fn run(&self, message: Message<'_>) -> Option<Captures> {
-        let mut captures = Captures::default();
         let text = message.text();
+        // Most patterns do not fit most messages: nothing is made ready for them.
+        if let How::Pattern(matcher) = &self.how
+            && message.fields.is_empty()
+        {
+            return matcher.run(text);
+        }
+        let mut captures = Captures::default();
         match &self.how {
-            How::Pattern(matcher) if message.fields.is_empty() => return matcher.run(text),
             How::Pattern(matcher) => captures.take_in(&matcher.run(text)?, message.range.0),
             How::Regex(regex, groups) => {
                 let found = regex.captures(text)?;
