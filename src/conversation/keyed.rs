@@ -172,11 +172,12 @@ impl Keyed {
         self.due_if(|conversation| now - conversation.context.read_at >= HOLD_READ)
     }
 
-    /// Takes out those that wait and are of this client, or of this address where neither knows the client.
+    /// Takes out those that were refused, wait for their opening, and are of this client, or of this address where neither knows
+    /// the client. Others may still get the record that ends them.
     pub(super) fn due_of(&mut self, client_id: Option<&str>, address: Option<IpAddr>) -> Vec<Conversation> {
         self.due_if(|conversation| {
             let facts = &conversation.context.facts;
-            facts.client_id.as_deref() == client_id && (client_id.is_some() || facts.client_ip == address)
+            conversation.parked && facts.client_id.as_deref() == client_id && (client_id.is_some() || facts.client_ip == address)
         })
     }
 

@@ -98,7 +98,12 @@ pub(crate) fn printed(text: &[u8]) -> Cow<'_, [u8]> {
     if body.is_empty() || !is_term(text) || codes(body).iter().all(printable) {
         return Cow::Borrowed(text);
     }
-    value(text).unwrap_or(Cow::Borrowed(text))
+    // A binary holds bytes, UTF-8 or not.
+    let bytes: Option<Vec<u8>> = codes(body).into_iter().map(|code| u8::try_from(code).ok()).collect();
+    match bytes.filter(|_| text.starts_with(b"<<")) {
+        Some(bytes) => Cow::Owned(bytes),
+        None => value(text).unwrap_or(Cow::Borrowed(text)),
+    }
 }
 
 /// The same of a term whose codes are all bytes, UTF-8 or not.
