@@ -207,6 +207,20 @@ fn the_built_in_grammars() {
 }
 
 #[test]
+fn the_readme_says_what_the_logs_tell() {
+    let place = Place::new();
+    let said = place.run(&["grammar", "list", "--format", "markdown"]).fine();
+    let readme = include_str!("../README.md");
+    let table =
+        readme.split("<!-- turnaway grammar list --format markdown -->\n").nth(1).and_then(|rest| rest.split("<!-- end -->").next());
+    assert_eq!(table, Some(said.out.as_str()), "put what `turnaway grammar list --format markdown` prints into README.md");
+    let library = turnaway::grammar::Library::load(None).unwrap();
+    for (grammar, _) in library.all() {
+        assert!(!grammar.tells.is_empty(), "{} does not say what its log tells", grammar.name);
+    }
+}
+
+#[test]
 fn an_empty_log() {
     let place = Place::with(&[("empty.log", b"")]);
     for (format, nothing) in [("json", "[]"), ("ndjson", ""), ("table", "No clients.")] {

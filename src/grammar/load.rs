@@ -458,7 +458,7 @@ fn pattern_way(reader: &mut Reader<'_>, text: &Text) -> Option<Way> {
     if parts == 0 {
         let pattern = pattern(reader, text)?;
         let rank = (pattern.literal_len(), typed(&pattern), false);
-        return Some(Way::new(How::Pattern(Matcher::new(&pattern)), text.value.clone(), rank, literal::longest(&pattern)));
+        return Some(Way::new(How::Pattern(Box::new(Matcher::new(&pattern))), text.value.clone(), rank, literal::longest(&pattern)));
     }
     if parts > MOST_OPTIONAL || text.value.matches("?}").count() != parts {
         reader.fault(
@@ -488,7 +488,7 @@ fn pattern_way(reader: &mut Reader<'_>, text: &Text) -> Option<Way> {
     let least = |count: &dyn Fn(&Pattern) -> usize| patterns.iter().map(count).min().unwrap_or_default();
     let literal = literal::longest_of_all(&patterns);
     let rank = (least(&Pattern::literal_len), least(&typed), false);
-    Some(Way::new(How::Pattern(Matcher::any(&patterns, &literal)), text.value.clone(), rank, literal))
+    Some(Way::new(How::Pattern(Box::new(Matcher::any(&patterns, &literal))), text.value.clone(), rank, literal))
 }
 
 /// `[rule.fields]`: a pattern, or several, for each named value; a name that ends in `?` may be missing.

@@ -405,7 +405,7 @@ pub struct Way {
 #[derive(Debug)]
 pub enum How {
     /// A pattern.
-    Pattern(Matcher),
+    Pattern(Box<Matcher>),
     /// A regular expression, anchored at both ends, with facts as group names.
     Regex(Box<Regex>, Vec<(Fact, usize)>),
     /// Patterns of named values, all of which must fit.

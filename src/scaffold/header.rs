@@ -71,7 +71,7 @@ fn guess(line: &str) -> Option<Header> {
     let (before, rest) = line.split_at(start);
     // The longest beginning that is a stamp.
     let ends = (8..=rest.len().min(LONGEST_STAMP)).rev().filter(|end| rest.is_char_boundary(*end));
-    let (end, format) = ends.filter_map(|end| Some((end, TimeFormat::derive(rest[..end].as_bytes()).filter(is_plain)?))).next()?;
+    let (end, format) = ends.filter_map(|end| Some((end, TimeFormat::derive(&rest.as_bytes()[..end]).filter(is_plain)?))).next()?;
     let (mut header, rest) = (Header { before: before.to_owned(), format: Some(format), ..Header::default() }, &rest[end..]);
     let gap = rest.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(rest.len()).min(6);
     let word_end = rest[gap..].find(|c: char| !c.is_ascii_alphanumeric()).map_or(rest.len(), |end| gap + end);
