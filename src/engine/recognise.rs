@@ -34,9 +34,9 @@ impl Recognised {
 /// The grammar whose rules fit the first lines best; none when no line fits any.
 pub fn recognise(library: &Library, options: &Options, head: &[u8]) -> Option<Recognised> {
     let lines: Vec<&[u8]> = head.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).take(LINES).collect();
-    let tried = library.all().map(|(grammar, _)| {
-        let mut engine = Engine::new(Arc::clone(grammar), options.clone());
-        let mut found = Recognised { grammar: Arc::clone(grammar), telling: 0, known: 0, of: lines.len() };
+    let tried = library.each().map(|grammar| {
+        let mut engine = Engine::new(Arc::clone(&grammar), options.clone());
+        let mut found = Recognised { grammar, telling: 0, known: 0, of: lines.len() };
         for line in &lines {
             let mut trace = Trace::default();
             engine.line(line, 0, &mut Vec::new(), Some(&mut trace));

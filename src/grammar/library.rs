@@ -31,15 +31,18 @@ struct Entry {
 
 impl Entry {
     fn grammar(&self, texts: &Arc<Texts>) -> Option<&Arc<Grammar>> {
-        let read = || match load(&self.name, self.source, texts) {
+        self.grammar.get_or_init(|| self.read(texts)).as_ref()
+    }
+
+    fn read(&self, texts: &Arc<Texts>) -> Option<Arc<Grammar>> {
+        match load(&self.name, self.source, texts) {
             Ok((grammar, _)) => Some(Arc::new(grammar)),
             Err(faults) => {
                 // The tests read every one of them.
                 tracing::error!(grammar = self.name, %faults, "a built-in grammar is broken; please report this");
                 None
             }
-        };
-        self.grammar.get_or_init(read).as_ref()
+        }
     }
 }
 
@@ -110,6 +113,12 @@ impl Library {
     /// All grammars with their origins, by name.
     pub fn all(&self) -> impl Iterator<Item = (&Arc<Grammar>, &Origin)> {
         self.entries.iter().filter_map(|entry| Some((entry.grammar(&self.texts)?, &entry.origin)))
+    }
+
+    /// All grammars, one after the other; those that were not asked for by name are not kept.
+    pub fn each(&self) -> impl Iterator<Item = Arc<Grammar>> + '_ {
+        let read = |entry: &Entry| entry.grammar.get().cloned().unwrap_or_else(|| entry.read(&self.texts));
+        self.entries.iter().filter_map(read)
     }
 
     /// Their names with their origins, by name; none of them is read for this.

@@ -1,0 +1,105 @@
+//! Puts the records of one connection together, and judges whether they can be.
+
+use super::*;
+
+/// The lane of a record: what follows in another one says nothing about it.
+pub(super) fn lane(facts: &Facts) -> &str {
+    facts.thread.as_deref().unwrap_or_default()
+}
+
+/// Whether an accepted client could have written this record: the parts that stand for its ID or the broker's words hold what
+/// the broker puts between the client's own.
+pub(super) fn is_forgeable(rule: &Rule, heard: &Heard<'_>) -> bool {
+    let parts = [Fact::ClientId, Fact::ClientName, Fact::Username, Fact::Words].into_iter().filter_map(|fact| heard.raw(fact));
+    parts.into_iter().any(|part| rule.forgeable.iter().any(|text| memchr::memmem::find(part, text).is_some()))
+}
+
+/// Whether a name that is used again meant another connection in an earlier record, whose end was not seen.
+pub(super) fn is_anothers(rule: &Rule, earlier: &Facts, facts: &Facts) -> bool {
+    let listeners = earlier.listener_tls.zip(facts.listener_tls);
+    rule.frees && (!earlier.agree(facts) || listeners.is_some_and(|(one, two)| one != two))
+}
+
+/// The fields that an earlier record knows and this one does not.
+pub(super) fn only_in(earlier: &Facts, later: &Facts) -> Vec<Field> {
+    let fields = [
+        (Field::ClientId, earlier.client_id.is_some() && later.client_id.is_none()),
+        (Field::Username, earlier.username.is_some() && later.username.is_none()),
+        (Field::PasswordProvided, earlier.password_provided.is_some() && later.password_provided.is_none()),
+        (Field::IpAddress, earlier.client_ip.is_some() && later.client_ip.is_none()),
+    ];
+    fields.into_iter().filter_map(|(field, only)| only.then_some(field)).collect()
+}
+
+/// The names of which it is not certain how they were encoded.
+pub(super) fn misread(heard: &Heard<'_>) -> Vec<Field> {
+    let names = [(Fact::ClientId, Field::ClientId), (Fact::Username, Field::Username)];
+    names.into_iter().filter(|(fact, _)| heard.captures.is_doubtful(*fact, heard.bytes)).map(|(_, field)| field).collect()
+}
+
+/// Whether what waits can belong to this record.
+pub(super) fn agree(pending: &Context, record: &Context) -> bool {
+    pending.facts.agree(&record.facts)
+}
+
+/// What opened the connection was not the client but something before it: the record names the client itself.
+pub(super) fn corrected(rule: &Rule, earlier: &mut Context, record: &Context) {
+    let facts = &mut earlier.facts;
+    if rule.corrects && record.facts.client_ip.is_some() && facts.client_ip != record.facts.client_ip {
+        (facts.client_ip, facts.client_port) = (record.facts.client_ip, record.facts.client_port);
+    }
+}
+
+/// Puts a later record of the same connection behind an earlier one; what the later says of it counts.
+pub(super) fn merge(earlier: &mut Context, mut later: Context) {
+    settle_username(earlier, &mut later);
+    let mut facts = later.facts.clone();
+    facts.add(&earlier.facts);
+    add(earlier, later);
+    earlier.facts = facts;
+}
+
+/// A later record may name a user that the client did not: the one of its certificate, or the broker's own. Where an earlier one says
+/// what the client sent, that counts, and is not doubted.
+pub(super) fn settle_username(earlier: &Context, later: &mut Context) {
+    let doubted = later.doubt.contains(&Field::Username) || later.doubt_tls.contains(&Field::Username);
+    if doubted && earlier.facts.no_username {
+        later.facts.username = None;
+        later.password_if_plain = false;
+    }
+    if doubted && (earlier.facts.no_username || earlier.facts.username.is_some()) {
+        later.doubt.retain(|field| *field != Field::Username);
+        later.doubt_tls.retain(|field| *field != Field::Username);
+    }
+}
+
+/// Adds a later record of the same connection; what the earlier ones said of it counts.
+pub(super) fn add(earlier: &mut Context, mut later: Context) {
+    settle_username(earlier, &mut later);
+    let lists = [(&mut earlier.doubt, later.doubt), (&mut earlier.doubt_tls, later.doubt_tls), (&mut earlier.misread, later.misread)];
+    for (own, others) in lists {
+        own.extend(others);
+        own.sort_unstable();
+        own.dedup();
+    }
+    earlier.password_if_plain |= later.password_if_plain;
+    earlier.facts.add(&later.facts);
+    earlier.why.add(later.why);
+    earlier.forgeable |= later.forgeable;
+    earlier.unclear |= later.unclear;
+    earlier.made_up |= later.made_up;
+    earlier.random_id |= later.random_id;
+    earlier.ts = later.ts;
+    earlier.ts_inferred = later.ts_inferred;
+    earlier.read_at = later.read_at;
+    for rule in later.rules {
+        if !earlier.rules.contains(&rule) {
+            earlier.rules.push(rule);
+        }
+    }
+    for line in later.evidence {
+        if !earlier.evidence.contains(&line) {
+            earlier.push_line(line);
+        }
+    }
+}
