@@ -1,7 +1,9 @@
 //! Joins the records of one connection until its outcome is known.
 //!
-//! `facts` is what is known of a connection, `open` the connections without an outcome, `refusal` makes a row of a finished
-//! one, `joiner` decides what a record does. Three kinds of join, from certain to deduced: by key (both records name the
+//! `facts` is what is known of a connection, `open` the connections without an outcome, `keyed` the conversations whose records
+//! name them, `sessions` who is connected, `reason` narrows why a connection failed, `refusal` makes a row of a finished one.
+//! `joiner` decides what a record does: `joiner/by_key` for records that name their conversation, `joiner/ends` for those that
+//! end a connection, `joiner/merge` puts records together. Three kinds of join, from certain to deduced: by key (both records name the
 //! connection), by adjacency (the product writes them in one breath), by elimination (only one connection can be meant).
 
 mod facts;
