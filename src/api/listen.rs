@@ -22,16 +22,33 @@ pub enum Listen {
 
 /// A place that is listened on.
 #[derive(Debug)]
-pub enum Listener {
-    /// A TCP address.
-    Tcp(TcpListener),
-    /// A Unix socket, removed when this is dropped.
-    Unix(UnixListener, SocketFile),
+pub struct Listener {
+    pub(super) socket: Socket,
+    /// As the configuration writes it; none: the socket was handed to us.
+    configured: Option<Listen>,
 }
 
-/// The file of a Unix socket.
+/// What is listened with.
 #[derive(Debug)]
-pub struct SocketFile(PathBuf);
+pub(super) enum Socket {
+    /// A TCP address.
+    Tcp(TcpListener),
+    /// A Unix socket; its file is removed when this is dropped, unless it is somebody else's.
+    Unix(UnixListener, #[expect(dead_code, reason = "held until it is dropped")] Option<SocketFile>),
+}
+
+/// The file of a Unix socket that we made.
+#[derive(Debug)]
+pub(super) struct SocketFile(PathBuf);
+
+/// A socket that listens already: the service manager made it before we began.
+#[derive(Debug)]
+pub enum Inherited {
+    /// On a TCP address.
+    Tcp(std::net::TcpListener),
+    /// On a path; whoever made it has chosen who may open it.
+    Unix(std::os::unix::net::UnixListener),
+}
 
 /// A place that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -70,10 +87,24 @@ pub enum ListenError {
 impl Listener {
     /// The address or path, for the log.
     pub fn place(&self) -> String {
-        match self {
-            Listener::Tcp(listener) => listener.local_addr().map_or_else(|_| "?".to_owned(), |addr| addr.to_string()),
-            Listener::Unix(_, file) => file.0.display().to_string(),
+        match &self.socket {
+            Socket::Tcp(listener) => listener.local_addr().map_or_else(|_| "?".to_owned(), |addr| addr.to_string()),
+            Socket::Unix(listener, _) => {
+                let addr = listener.local_addr().ok();
+                let path = addr.as_ref().and_then(|addr| addr.as_pathname());
+                path.map_or_else(|| "a socket without a path".to_owned(), |path| path.display().to_string())
+            }
         }
+    }
+
+    /// Whether browsers can reach it.
+    pub fn is_tcp(&self) -> bool {
+        matches!(self.socket, Socket::Tcp(_))
+    }
+
+    /// The place as the configuration writes it; none for a socket that was handed to us in place of none of them.
+    pub fn configured(&self) -> Option<&Listen> {
+        self.configured.as_ref()
     }
 }
 
@@ -84,28 +115,66 @@ impl Drop for SocketFile {
     }
 }
 
-/// Listens on all of these places, or on none. Without tokens only loopback is allowed. Call it while the program starts:
-/// it changes the process' umask for a moment.
+/// Listens on all of these places, or on none. Without tokens only loopback is allowed. It changes the process' umask for a
+/// moment, to a stricter one.
+///
+/// # Errors
+/// The first place that cannot be listened on.
 pub async fn bind(places: &[Listen], tokens: &Tokens) -> Result<Vec<Listener>, ListenError> {
-    for place in places {
-        if let Listen::Tcp(addr) = place
-            && tokens.is_empty()
-            && !addr.ip().to_canonical().is_loopback()
-        {
-            return Err(ListenError::NeedsToken { addr: *addr });
-        }
-    }
+    allowed(places, tokens)?;
     let mut listeners = Vec::with_capacity(places.len());
     for place in places {
-        listeners.push(match place {
-            Listen::Tcp(addr) => Listener::Tcp(TcpListener::bind(addr).await.map_err(|source| failure(addr.to_string(), source))?),
+        let socket = match place {
+            Listen::Tcp(addr) => Socket::Tcp(TcpListener::bind(addr).await.map_err(|source| failure(addr.to_string(), source))?),
             Listen::Unix(path) => unix(path).await?,
-        });
+        };
+        listeners.push(Listener { socket, configured: Some(place.clone()) });
     }
     Ok(listeners)
 }
 
-async fn unix(path: &Path) -> Result<Listener, ListenError> {
+/// Whether these places may be listened on: without tokens only loopback is allowed.
+///
+/// # Errors
+/// The first place that may not.
+pub fn allowed(places: &[Listen], tokens: &Tokens) -> Result<(), ListenError> {
+    let open = places.iter().find_map(|place| match place {
+        Listen::Tcp(addr) if tokens.is_empty() && !addr.ip().to_canonical().is_loopback() => Some(*addr),
+        _ => None,
+    });
+    open.map_or(Ok(()), |addr| Err(ListenError::NeedsToken { addr }))
+}
+
+/// Listens with sockets that the service manager made, under the same rule. One on a place of the configuration stands for it.
+///
+/// # Errors
+/// A socket that other machines can reach without tokens, or that cannot be used.
+pub fn adopt(sockets: Vec<Inherited>, places: &[Listen], tokens: &Tokens) -> Result<Vec<Listener>, ListenError> {
+    let one = |socket| {
+        let (socket, place) = match socket {
+            Inherited::Tcp(listener) => {
+                let addr = listener.local_addr().map_err(handed)?;
+                allowed(&[Listen::Tcp(addr)], tokens)?;
+                listener.set_nonblocking(true).map_err(handed)?;
+                (Socket::Tcp(TcpListener::from_std(listener).map_err(handed)?), Some(Listen::Tcp(addr)))
+            }
+            Inherited::Unix(listener) => {
+                let addr = listener.local_addr().map_err(handed)?;
+                listener.set_nonblocking(true).map_err(handed)?;
+                let place = addr.as_pathname().map(|path| Listen::Unix(path.to_owned()));
+                (Socket::Unix(UnixListener::from_std(listener).map_err(handed)?, None), place)
+            }
+        };
+        Ok(Listener { socket, configured: place.filter(|place| places.contains(place)) })
+    };
+    sockets.into_iter().map(one).collect()
+}
+
+fn handed(source: io::Error) -> ListenError {
+    ListenError::Io { place: "a socket that was handed over".to_owned(), source }
+}
+
+async fn unix(path: &Path) -> Result<Socket, ListenError> {
     let place = || path.display().to_string();
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(ListenError::NoSocket { path: path.to_owned() }),
@@ -127,7 +196,7 @@ async fn unix(path: &Path) -> Result<Listener, ListenError> {
     let listener = bound.map_err(|source| failure(place(), source))?;
     let file = SocketFile(path.to_owned());
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(|source| failure(place(), source))?;
-    Ok(Listener::Unix(listener, file))
+    Ok(Socket::Unix(listener, Some(file)))
 }
 
 fn failure(place: String, source: io::Error) -> ListenError {

@@ -36,7 +36,7 @@ mod token;
 
 pub use auth::{Role, Tokens};
 pub use limits::Limits;
-pub use listen::{Listen, ListenError, Listener, bind};
+pub use listen::{Inherited, Listen, ListenError, Listener, adopt, allowed, bind};
 pub use routes::{Access, ROUTES, Route};
-pub use server::{Api, serve};
+pub use server::{Api, Server, serve};
 pub use token::{Hash, HashError, NewToken, TokenConfig};

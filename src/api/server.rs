@@ -17,8 +17,9 @@ use tokio::sync::{Semaphore, watch};
 
 use super::auth::Peer;
 use super::error::ApiError;
+use super::listen::Socket;
 use super::stall::Stall;
-use super::{Limits, Listener, Tokens, routes};
+use super::{Limits, Listen, Listener, Tokens, routes};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::Millis;
@@ -65,30 +66,106 @@ impl Api {
     }
 }
 
-/// Serves until `shutdown` is ready; then open requests have [`Limits::drain`] to end. Runs on a current-thread runtime too.
-pub async fn serve(listeners: Vec<Listener>, api: Api, shutdown: impl Future<Output = ()>) {
-    let api = Arc::new(api);
-    let graceful = Arc::new(GracefulShutdown::new());
-    let (stop, stopped) = watch::channel(());
-    let mut accepting = tokio::task::JoinSet::new();
-    for listener in listeners {
-        tracing::info!(place = %listener.place(), "listening");
-        accepting.spawn(accept_all(listener, Arc::clone(&api), Arc::clone(&graceful), stopped.clone()));
+/// A server at work: what it knows and where it listens can be changed while it runs. Dropping it closes everything at once.
+pub struct Server {
+    /// Each request takes what is the newest at that moment: a token that was taken away is worth nothing on a connection that
+    /// is open already.
+    api: watch::Sender<Arc<Api>>,
+    running: Vec<Running>,
+    graceful: Arc<GracefulShutdown>,
+}
+
+/// A place that is listened on.
+struct Running {
+    /// As the configuration writes it; none: the socket was handed to us.
+    configured: Option<Listen>,
+    stop: watch::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves on these places. Runs on a current-thread runtime too.
+    pub fn start(listeners: Vec<Listener>, api: Api) -> Server {
+        let mut server = Server {
+            api: watch::Sender::new(Arc::new(api)),
+            running: Vec::with_capacity(listeners.len()),
+            graceful: Arc::new(GracefulShutdown::new()),
+        };
+        server.listen(listeners);
+        server
     }
-    drop(stopped);
-    shutdown.await;
-    drop(stop);
-    // First no new connections (and no socket files), then an end to the old ones.
-    while accepting.join_next().await.is_some() {}
-    let Some(graceful) = Arc::into_inner(graceful) else { return };
-    if tokio::time::timeout(api.limits.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("closed connections whose requests did not end in time");
+
+    /// The places of the configuration that are listened on.
+    pub fn places(&self) -> Vec<Listen> {
+        self.running.iter().filter_map(|running| running.configured.clone()).collect()
+    }
+
+    /// Puts another API in the place of the present one, for all requests from now on.
+    pub fn replace(&self, api: Api) {
+        self.api.send_replace(Arc::new(api));
+    }
+
+    /// What it answers with at the moment.
+    pub fn api(&self) -> Arc<Api> {
+        Arc::clone(&self.api.borrow())
+    }
+
+    /// Listens on these places, too.
+    pub fn listen(&mut self, listeners: Vec<Listener>) {
+        for listener in listeners {
+            tracing::info!(place = %listener.place(), "listening");
+            let (stop, stopped) = watch::channel(());
+            let configured = listener.configured().cloned();
+            let task = tokio::spawn(accept_all(listener, self.api.subscribe(), Arc::clone(&self.graceful), stopped));
+            self.running.push(Running { configured, stop, task });
+        }
+    }
+
+    /// Listens no more on these places of the configuration; connections that are open there go on.
+    pub async fn leave(&mut self, places: &[Listen]) {
+        let is_left = |running: &Running| running.configured.as_ref().is_some_and(|place| places.contains(place));
+        let (left, kept) = std::mem::take(&mut self.running).into_iter().partition(is_left);
+        self.running = kept;
+        closed(left).await;
+    }
+
+    /// Ends: open requests have [`Limits::drain`] for it.
+    pub async fn shutdown(mut self) {
+        // First no new connections (and no socket files), then an end to the old ones.
+        closed(std::mem::take(&mut self.running)).await;
+        let drain = self.api.borrow().limits.drain;
+        let Some(graceful) = Arc::into_inner(self.graceful) else { return };
+        if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+            tracing::warn!("closed connections whose requests did not end in time");
+        }
     }
 }
 
-async fn accept_all(listener: Listener, api: Arc<Api>, graceful: Arc<GracefulShutdown>, mut stopped: watch::Receiver<()>) {
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("places", &self.places()).finish_non_exhaustive()
+    }
+}
+
+async fn closed(running: Vec<Running>) {
+    for Running { stop, task, .. } in running {
+        drop(stop);
+        // It does nothing but accept: it cannot fail in a way that concerns anybody.
+        let _ = task.await;
+    }
+}
+
+/// Serves until `shutdown` is ready; then open requests have [`Limits::drain`] to end.
+pub async fn serve(listeners: Vec<Listener>, api: Api, shutdown: impl Future<Output = ()>) {
+    let server = Server::start(listeners, api);
+    shutdown.await;
+    server.shutdown().await;
+}
+
+async fn accept_all(listener: Listener, api: watch::Receiver<Arc<Api>>, graceful: Arc<GracefulShutdown>, mut stopped: watch::Receiver<()>) {
     // One count for each listener, so that a flood by TCP does not shut the Unix socket.
-    let slots = Arc::new(Semaphore::new(api.limits.connections));
+    let connections = api.borrow().limits.connections;
+    let slots = Arc::new(Semaphore::new(connections));
     loop {
         let accepted = tokio::select! {
             _ = stopped.changed() => return,
@@ -96,7 +173,7 @@ async fn accept_all(listener: Listener, api: Arc<Api>, graceful: Arc<GracefulShu
         };
         match accepted {
             Ok((stream, peer, slot)) => {
-                let (api, watcher) = (Arc::clone(&api), graceful.watcher());
+                let (api, watcher) = (api.clone(), graceful.watcher());
                 tokio::spawn(async move {
                     connection(stream, peer, api, watcher).await;
                     drop(slot);
@@ -120,15 +197,15 @@ type Accepted = (Box<dyn Stream>, Peer, tokio::sync::OwnedSemaphorePermit);
 async fn accept(listener: &Listener, slots: &Arc<Semaphore>) -> io::Result<Accepted> {
     // First the slot: whoever is too many waits in the kernel's queue.
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    match listener {
-        Listener::Tcp(listener) => {
+    match &listener.socket {
+        Socket::Tcp(listener) => {
             let (stream, remote) = listener.accept().await?;
             let local = stream.local_addr()?;
             // Only for speed, and a caller who is gone already makes it fail.
             let _ = stream.set_nodelay(true);
             Ok((Box::new(stream), Peer::Tcp { local, remote }, slot))
         }
-        Listener::Unix(listener, _) => {
+        Socket::Unix(listener, _) => {
             let (stream, _) = listener.accept().await?;
             let user = stream.peer_cred().ok().map(|peer| peer.uid());
             Ok((Box::new(stream), Peer::Unix(user), slot))
@@ -136,10 +213,10 @@ async fn accept(listener: &Listener, slots: &Arc<Semaphore>) -> io::Result<Accep
     }
 }
 
-async fn connection(stream: Box<dyn Stream>, peer: Peer, api: Arc<Api>, watcher: Watcher) {
-    let limits = api.limits;
+async fn connection(stream: Box<dyn Stream>, peer: Peer, api: watch::Receiver<Arc<Api>>, watcher: Watcher) {
+    let limits = api.borrow().limits;
     let service = service_fn(move |request: Request<Incoming>| {
-        let api = Arc::clone(&api);
+        let api = Arc::clone(&api.borrow());
         async move { Ok::<_, Infallible>(routes::answer(api, peer, request).await) }
     });
     let connection = http1::Builder::new()
