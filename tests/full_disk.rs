@@ -10,9 +10,9 @@ use turnaway::daemon::{Ingest, Shared, SourceConfig};
 use turnaway::engine::Options;
 use turnaway::grammar::Library;
 use turnaway::metrics::Metrics;
-use turnaway::model::{Millis, Row};
+use turnaway::model::{ClientKey, Millis, Row};
 use turnaway::source::{SourceSpec, Start};
-use turnaway::store::{Batch, CommitStats, Expired, Loaded, Page, PageQuery, Settings, SqliteStore, Store, StoreError};
+use turnaway::store::{Batch, CommitStats, Expired, Feed, Filter, Loaded, Page, PageQuery, Settings, SqliteStore, Store, StoreError};
 
 struct Tight {
     store: SqliteStore,
@@ -34,6 +34,12 @@ impl Store for Tight {
     }
     fn get(&self, client_id: &str) -> Result<Vec<Row>, StoreError> {
         self.store.get(client_id)
+    }
+    fn look_up(&self, filter: &Filter, keys: &[ClientKey]) -> Result<Vec<Option<Row>>, StoreError> {
+        self.store.look_up(filter, keys)
+    }
+    fn feed(&self) -> &Feed {
+        self.store.feed()
     }
     fn delete(&self, client_id: &str, now: Millis) -> Result<u64, StoreError> {
         self.store.delete(client_id, now)

@@ -1,16 +1,13 @@
 //! How answers are made: one place for their headers.
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::body::Body;
 use super::error::ApiError;
 use crate::model::Millis;
-
-/// The body of every answer.
-pub(super) type Body = Full<Bytes>;
 
 /// Scripts, styles and data from us alone, no frames, nothing inline: hostile text in a row stays text.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
@@ -50,6 +47,9 @@ pub(super) fn error(error: &ApiError, now: Millis) -> Response<Body> {
     if let Some(allow) = error.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
         headers.insert(header::ALLOW, allow);
     }
+    if error.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
     if matches!(error.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
         // What is left of the body is not read.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -60,7 +60,7 @@ pub(super) fn error(error: &ApiError, now: Millis) -> Response<Body> {
 /// A file of the page; `etag` is its version.
 pub(super) fn asset(kind: &'static str, etag: &str, body: Option<&'static str>) -> Response<Body> {
     let status = if body.is_some() { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
-    let mut response = with_headers(status, kind, Bytes::from_static(body.unwrap_or_default().as_bytes()), PAGE_POLICY);
+    let mut response = with_headers(status, kind, Body::whole(Bytes::from_static(body.unwrap_or_default().as_bytes())), PAGE_POLICY);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Ok(etag) = HeaderValue::from_str(etag) {
@@ -69,14 +69,27 @@ pub(super) fn asset(kind: &'static str, etag: &str, body: Option<&'static str>) 
     response
 }
 
+/// What is made while it is sent; `name` is the file that a browser makes of it.
+pub(super) fn stream(kind: &'static str, name: Option<&'static str>, body: Body) -> Response<Body> {
+    let mut response = with_headers(StatusCode::OK, kind, body, DATA_POLICY);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(name) = name {
+        headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
+    }
+    // Proxies (nginx) are to hand the pieces on as they come.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
 fn data(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Body> {
-    let mut response = with_headers(status, kind, Bytes::from(body), DATA_POLICY);
+    let mut response = with_headers(status, kind, Body::whole(Bytes::from(body)), DATA_POLICY);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-fn with_headers(status: StatusCode, kind: &'static str, body: Bytes, policy: &'static str) -> Response<Body> {
-    let mut response = Response::new(Full::new(body));
+fn with_headers(status: StatusCode, kind: &'static str, body: Body, policy: &'static str) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     for (name, value) in [

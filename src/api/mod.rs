@@ -6,6 +6,7 @@
 //! | `GET /api/unauthorized/client?clientId` | one row (TBMQ's) | auditor |
 //! | `GET /api/unauthorized/client/v2?pageSize&page` | a page with all filters (TBMQ's, and ours: `broker`, `reasonCode`) | auditor |
 //! | `DELETE /api/unauthorized/client[?clientId]` | delete one, or all (TBMQ's) | operator |
+//! | `GET /api/unauthorized/client/events` | what changes, as it changes (docs/api.md) | auditor |
 //! | `GET /api/reasons` | the reasons with cause and solution | auditor |
 //! | `GET /api/sources` | the state of each source | auditor |
 //! | `GET /metrics` | counters for Prometheus | auditor |
@@ -22,7 +23,9 @@
 
 mod answer;
 mod auth;
+mod body;
 mod error;
+mod events;
 mod guard;
 mod limits;
 mod listen;

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use hyper::header::IF_NONE_MATCH;
 use hyper::{HeaderMap, Response};
 
-use super::answer::{self, Body};
+use super::answer;
+use super::body::Body;
 use super::token::Hash;
 
 /// A file of the page.

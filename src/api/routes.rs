@@ -6,12 +6,14 @@ use hyper::body::Incoming;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use serde::Serialize;
 
-use super::answer::{self, Body};
+use super::answer;
 use super::auth::{self, Caller, Peer, Role};
+use super::body::Body;
 use super::error::ApiError;
 use super::page::Asset;
 use super::params::Params;
-use super::{Api, guard, page, rows};
+use super::server::Place;
+use super::{Api, events, guard, page, rows};
 use crate::model::{Family, Reason};
 
 /// Who may use a route.
@@ -40,6 +42,7 @@ enum Endpoint {
     ListOrOne,
     ListFiltered,
     Delete,
+    Events,
     Reasons,
     Sources,
     Metrics,
@@ -60,6 +63,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/api/unauthorized/client", AUDITOR, Endpoint::ListOrOne),
     route("GET", "/api/unauthorized/client/v2", AUDITOR, Endpoint::ListFiltered),
     route("DELETE", "/api/unauthorized/client", OPERATOR, Endpoint::Delete),
+    route("GET", "/api/unauthorized/client/events", AUDITOR, Endpoint::Events),
     route("GET", "/api/reasons", AUDITOR, Endpoint::Reasons),
     route("GET", "/api/sources", AUDITOR, Endpoint::Sources),
     route("GET", "/metrics", AUDITOR, Endpoint::Metrics),
@@ -73,16 +77,16 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Answers a request, whatever it is.
-pub(super) async fn answer(api: Arc<Api>, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn answer(api: &Arc<Api>, place: &Arc<Place>, peer: Peer, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let answered = match super::server::drain(&api.limits, body).await {
-        Ok(()) => dispatch(&api, peer, &parts).await,
+        Ok(()) => dispatch(api, place, peer, &parts).await,
         Err(error) => Err(error),
     };
     answered.unwrap_or_else(|error| answer::error(&error, api.clock.now()))
 }
 
-async fn dispatch(api: &Arc<Api>, peer: Peer, parts: &hyper::http::request::Parts) -> Result<Response<Body>, ApiError> {
+async fn dispatch(api: &Arc<Api>, place: &Arc<Place>, peer: Peer, parts: &hyper::http::request::Parts) -> Result<Response<Body>, ApiError> {
     let (uri, headers) = (&parts.uri, &parts.headers);
     guard::host(peer, uri, headers, &api.hosts)?;
     if uri.path().len() + uri.query().map_or(0, str::len) > api.limits.uri_bytes {
@@ -99,7 +103,7 @@ async fn dispatch(api: &Arc<Api>, peer: Peer, parts: &hyper::http::request::Part
             if route.method != "GET" {
                 guard::origin(headers, &api.hosts)?;
             }
-            closed(api, route.endpoint, &params, caller).await
+            closed(api, place, route.endpoint, &params, headers, caller).await
         }
     }
 }
@@ -129,11 +133,19 @@ fn open(api: &Arc<Api>, endpoint: Endpoint, headers: &HeaderMap) -> Result<Respo
 }
 
 /// What needs a role, after it was shown.
-async fn closed(api: &Arc<Api>, endpoint: Endpoint, params: &Params, caller: Caller) -> Result<Response<Body>, ApiError> {
+async fn closed(
+    api: &Arc<Api>,
+    place: &Arc<Place>,
+    endpoint: Endpoint,
+    params: &Params,
+    headers: &HeaderMap,
+    caller: Caller,
+) -> Result<Response<Body>, ApiError> {
     match endpoint {
         Endpoint::ListOrOne => rows::list_or_one(api, params).await,
         Endpoint::ListFiltered => rows::list_filtered(api, params).await,
         Endpoint::Delete => rows::delete(api, params, caller).await,
+        Endpoint::Events => events::serve(api, place, params, headers),
         Endpoint::Reasons => answer::json(&Reason::ALL.iter().copied().map(ReasonBody::from).collect::<Vec<_>>()),
         Endpoint::Sources => answer::json(&(api.sources)()),
         Endpoint::Metrics => {

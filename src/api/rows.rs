@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hyper::{Response, StatusCode};
 
 use super::Api;
-use super::answer::{self, Body};
+use super::answer;
 use super::auth::Caller;
+use super::body::Body;
 use super::error::ApiError;
 use super::params::{Params, shorten};
 use crate::model::Reason;
@@ -69,8 +70,8 @@ async fn page(api: &Arc<Api>, query: PageQuery) -> Result<Response<Body>, ApiErr
     made.map(|body| answer::json_bytes(StatusCode::OK, body)).map_err(|error| ApiError::internal(&error))
 }
 
-/// The filters of `/v2`.
-fn filter(params: &Params, limit: usize) -> Result<Filter, ApiError> {
+/// The filters of `/v2`, of the export and of the events.
+pub(super) fn filter(params: &Params, limit: usize) -> Result<Filter, ApiError> {
     let mut reason_code = Vec::new();
     for code in params.list("reasonCode") {
         reason_code.push(

@@ -66,6 +66,34 @@ impl Api {
     }
 }
 
+/// A place that is listened on, with what its callers share.
+pub(super) struct Place {
+    /// The newest API.
+    pub(super) api: watch::Receiver<Arc<Api>>,
+    /// Connections. One count for each listener, so that a flood by TCP does not shut the Unix socket.
+    slots: Arc<Semaphore>,
+    /// Event streams.
+    pub(super) watchers: Arc<Semaphore>,
+    /// Ready when nobody listens here any more.
+    pub(super) stopped: watch::Receiver<()>,
+    /// When the server began: places in the list of changes are good for this run only.
+    began: Millis,
+}
+
+impl Place {
+    /// A place in the list of changes, as an event's ID.
+    pub(super) fn event_id(&self, place: u64) -> String {
+        format!("{:x}-{place}", self.began)
+    }
+
+    /// The place that an event's ID stands for, if it is one of this run.
+    pub(super) fn event_place(&self, id: &str) -> Option<u64> {
+        let (began, place) = id.split_once('-')?;
+        let place = place.parse().ok()?;
+        (began == format!("{:x}", self.began)).then_some(place)
+    }
+}
+
 /// A server at work: what it knows and where it listens can be changed while it runs. Dropping it closes everything at once.
 pub struct Server {
     /// Each request takes what is the newest at that moment: a token that was taken away is worth nothing on a connection that
@@ -73,9 +101,10 @@ pub struct Server {
     api: watch::Sender<Arc<Api>>,
     running: Vec<Running>,
     graceful: Arc<GracefulShutdown>,
+    began: Millis,
 }
 
-/// A place that is listened on.
+/// The task that listens on a place.
 struct Running {
     /// As the configuration writes it; none: the socket was handed to us.
     configured: Option<Listen>,
@@ -87,6 +116,7 @@ impl Server {
     /// Serves on these places. Runs on a current-thread runtime too.
     pub fn start(listeners: Vec<Listener>, api: Api) -> Server {
         let mut server = Server {
+            began: api.clock.now(),
             api: watch::Sender::new(Arc::new(api)),
             running: Vec::with_capacity(listeners.len()),
             graceful: Arc::new(GracefulShutdown::new()),
@@ -116,7 +146,15 @@ impl Server {
             tracing::info!(place = %listener.place(), "listening");
             let (stop, stopped) = watch::channel(());
             let configured = listener.configured().cloned();
-            let task = tokio::spawn(accept_all(listener, self.api.subscribe(), Arc::clone(&self.graceful), stopped));
+            let limits = self.api.borrow().limits;
+            let place = Place {
+                api: self.api.subscribe(),
+                slots: Arc::new(Semaphore::new(limits.connections)),
+                watchers: Arc::new(Semaphore::new(limits.streams)),
+                stopped,
+                began: self.began,
+            };
+            let task = tokio::spawn(accept_all(listener, Arc::new(place), Arc::clone(&self.graceful)));
             self.running.push(Running { configured, stop, task });
         }
     }
@@ -162,20 +200,18 @@ pub async fn serve(listeners: Vec<Listener>, api: Api, shutdown: impl Future<Out
     server.shutdown().await;
 }
 
-async fn accept_all(listener: Listener, api: watch::Receiver<Arc<Api>>, graceful: Arc<GracefulShutdown>, mut stopped: watch::Receiver<()>) {
-    // One count for each listener, so that a flood by TCP does not shut the Unix socket.
-    let connections = api.borrow().limits.connections;
-    let slots = Arc::new(Semaphore::new(connections));
+async fn accept_all(listener: Listener, place: Arc<Place>, graceful: Arc<GracefulShutdown>) {
+    let mut stopped = place.stopped.clone();
     loop {
         let accepted = tokio::select! {
             _ = stopped.changed() => return,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &place.slots) => accepted,
         };
         match accepted {
             Ok((stream, peer, slot)) => {
-                let (api, watcher) = (api.clone(), graceful.watcher());
+                let (place, watcher) = (Arc::clone(&place), graceful.watcher());
                 tokio::spawn(async move {
-                    connection(stream, peer, api, watcher).await;
+                    connection(stream, peer, place, watcher).await;
                     drop(slot);
                 });
             }
@@ -213,11 +249,11 @@ async fn accept(listener: &Listener, slots: &Arc<Semaphore>) -> io::Result<Accep
     }
 }
 
-async fn connection(stream: Box<dyn Stream>, peer: Peer, api: watch::Receiver<Arc<Api>>, watcher: Watcher) {
-    let limits = api.borrow().limits;
+async fn connection(stream: Box<dyn Stream>, peer: Peer, place: Arc<Place>, watcher: Watcher) {
+    let limits = place.api.borrow().limits;
     let service = service_fn(move |request: Request<Incoming>| {
-        let api = Arc::clone(&api.borrow());
-        async move { Ok::<_, Infallible>(routes::answer(api, peer, request).await) }
+        let (api, place) = (Arc::clone(&place.api.borrow()), Arc::clone(&place));
+        async move { Ok::<_, Infallible>(routes::answer(&api, &place, peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -10,6 +10,7 @@
 
 mod batch;
 mod error;
+mod feed;
 mod query;
 mod schema;
 mod sqlite;
@@ -18,11 +19,12 @@ mod text;
 
 pub use batch::{Batch, LogState};
 pub use error::StoreError;
+pub use feed::{Feed, Since, Touched, Watcher};
 pub use query::{Filter, Order, Page, PageQuery, SortBy};
 pub use sqlite::{Settings, SqliteStore};
 pub use table::Table;
 
-use crate::model::{Millis, Row};
+use crate::model::{ClientKey, Millis, Row};
 
 /// What [`Store::load`] finds: where reading goes on after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,6 +74,12 @@ pub trait Store: Send + Sync {
 
     /// The rows of this client (several brokers and identities may know the same name), the newest attempt first.
     fn get(&self, client_id: &str) -> Result<Vec<Row>, StoreError>;
+
+    /// The rows with these keys, in their order; none where there is no such row, or the filter does not let it through.
+    fn look_up(&self, filter: &Filter, keys: &[ClientKey]) -> Result<Vec<Option<Row>>, StoreError>;
+
+    /// What changed in the table; watching it holds nobody up.
+    fn feed(&self) -> &Feed;
 
     /// Deletes the rows of this client, durably, and says how many there were.
     fn delete(&self, client_id: &str, now: Millis) -> Result<u64, StoreError>;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use rusqlite::types::Value;
 use serde::Serialize;
 
-use crate::model::{Millis, Reason, Row};
+use super::text::Pattern;
+use crate::model::{ClientKey, Millis, Reason, Row};
 
 /// Which rows. Everything given must hold; what is empty or none does not filter. Texts are case-insensitive substrings
 /// in which `%` stands for any text and `_` for any one character; none of them fits a field that is null.
@@ -33,6 +34,14 @@ pub struct Filter {
     pub broker: String,
     /// The reason is one of these.
     pub reason_code: Vec<Reason>,
+}
+
+impl Filter {
+    /// Whether a row with this key may fit, as far as the key can tell.
+    pub fn may_fit(&self, key: &ClientKey) -> bool {
+        let within = |part: &String| part.is_empty() || Pattern::contains(part).matches(&key.client_id);
+        (self.broker.is_empty() || self.broker == key.broker) && within(&self.text_search) && within(&self.client_id)
+    }
 }
 
 /// What a page is sorted by; the client ID, identity and broker decide between equals.
@@ -194,7 +203,7 @@ impl Where {
         self.add(&format!("{column} IN ({marks})"), values);
     }
 
-    fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+    pub(super) fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         let word = if self.sql.is_empty() { "WHERE" } else { " AND" };
         // Writing to a string cannot fail.
         let _ = write!(self.sql, "{word} {condition}");

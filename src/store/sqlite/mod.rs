@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{Batch, CommitStats, Expired, Loaded, Page, PageQuery, Store, StoreError};
-use crate::model::{Millis, Row};
+use super::{Batch, CommitStats, Expired, Feed, Filter, Loaded, Page, PageQuery, Store, StoreError, Touched};
+use crate::model::{ClientKey, Millis, Row};
 
 /// Reading connections that are kept open; more may read at once, at the price of opening one.
 const IDLE_READERS: usize = 4;
@@ -41,6 +41,7 @@ pub struct SqliteStore {
     /// not write.
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Writer>,
+    feed: Feed,
     /// Held, not read: the kernel lets go of the lock when the file is closed, however the process ends. The last field,
     /// so that it is dropped after the connections.
     _lock: File,
@@ -61,7 +62,7 @@ impl SqliteStore {
         let conn = open::writer(&path)?;
         let rows_at_most = read::count(&conn).map_err(|source| StoreError::sqlite(&path, "count the rows", source))?;
         let writer = Mutex::new(Writer { conn, rows_at_most });
-        Ok(SqliteStore { path, settings, writer, readers: Mutex::new(Vec::new()), _lock: lock })
+        Ok(SqliteStore { path, settings, writer, readers: Mutex::new(Vec::new()), feed: Feed::default(), _lock: lock })
     }
 
     /// The file, as an absolute path without links.
@@ -98,6 +99,11 @@ impl SqliteStore {
         done
     }
 
+    /// Tells those who watch that these rows changed. Called with the writer's lock, so in the order of the commits.
+    fn tell(&self, keys: Vec<ClientKey>, now: Millis) {
+        self.feed.push(keys.into_iter().map(Touched::Row), now);
+    }
+
     fn read<T>(&self, doing: &'static str, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let idle = lock(&self.readers).pop();
         let mut conn = match idle {
@@ -124,15 +130,21 @@ impl Store for SqliteStore {
         }
         let mut writer = lock(&self.writer);
         let (before, settings) = (writer.rows_at_most, self.settings);
+        let mut gone = self.feed.is_watched(now).then(Vec::new);
         let (stats, rows) = self.write(&mut writer, "write a batch", |transaction| {
             let mut stats = write::batch(transaction, batch, settings.retention, now)?;
             let mut rows = before.saturating_add(stats.written);
             if rows > settings.max_clients {
-                (stats.evicted, rows) = write::evict(transaction, settings.max_clients)?;
+                (stats.evicted, rows) = write::evict(transaction, settings.max_clients, gone.as_mut())?;
             }
             Ok((stats, rows))
         })?;
         writer.rows_at_most = rows;
+        match gone {
+            Some(gone) => self.tell(batch.changes().map(|(key, _)| key.clone()).chain(gone).collect(), now),
+            None if batch.clients() > 0 => self.feed.skip(now),
+            None => {}
+        }
         Ok(stats)
     }
 
@@ -144,24 +156,47 @@ impl Store for SqliteStore {
         self.read("read a client", |conn| read::get(conn, client_id))
     }
 
+    fn look_up(&self, filter: &Filter, keys: &[ClientKey]) -> Result<Vec<Option<Row>>, StoreError> {
+        self.read("read rows", |conn| read::look_up(conn, filter, keys))
+    }
+
+    fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
     fn delete(&self, client_id: &str, now: Millis) -> Result<u64, StoreError> {
-        self.write_durably("delete a client", |transaction| write::delete(transaction, client_id, now))
+        let gone = self.write_durably("delete a client", |transaction| write::delete(transaction, client_id, now))?;
+        let rows = gone.len() as u64;
+        if self.feed.is_watched(now) {
+            self.tell(gone, now)
+        } else {
+            self.feed.skip(now)
+        }
+        Ok(rows)
     }
 
     fn delete_all(&self, now: Millis) -> Result<u64, StoreError> {
-        self.write_durably("delete all clients", |transaction| write::delete_all(transaction, now))
+        let rows = self.write_durably("delete all clients", |transaction| write::delete_all(transaction, now))?;
+        self.feed.push([Touched::All].into_iter(), now);
+        Ok(rows)
     }
 
     fn expire(&self, now: Millis) -> Result<Expired, StoreError> {
         let mut writer = lock(&self.writer);
         let settings = self.settings;
+        let mut gone = self.feed.is_watched(now).then(Vec::new);
         let (expired, rows) = self.write(&mut writer, "remove old rows", |transaction| {
-            let mut expired = write::expire(transaction, settings.retention, settings.max_clients, now)?;
-            let (evicted, rows) = write::evict(transaction, settings.max_clients)?;
+            let mut expired = write::expire(transaction, settings.retention, settings.max_clients, now, gone.as_mut())?;
+            let (evicted, rows) = write::evict(transaction, settings.max_clients, gone.as_mut())?;
             expired.evicted = evicted;
             Ok((expired, rows))
         })?;
         writer.rows_at_most = rows;
+        match gone {
+            Some(gone) => self.tell(gone, now),
+            None if expired.rows + expired.evicted > 0 => self.feed.skip(now),
+            None => {}
+        }
         Ok(expired)
     }
 

@@ -1,12 +1,12 @@
 //! What is read from the file.
 
 use rusqlite::types::{FromSqlError, Value};
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
-use crate::model::{Identity, Reason, Row};
+use crate::model::{ClientKey, Identity, Reason, Row};
 use crate::store::query::{Where, order_by};
-use crate::store::{Loaded, LogState, Page, PageQuery};
+use crate::store::{Filter, Loaded, LogState, Page, PageQuery};
 
 /// The columns of a row, in the order that [`row`] reads and the upsert writes.
 const COLUMNS: &str = "client_id, identity, broker, ip_address, ts, username, password_provided, tls_used, reason, reason_code, \
@@ -51,6 +51,20 @@ pub(super) fn get(conn: &mut Connection, client_id: &str) -> rusqlite::Result<Ve
     conn.prepare_cached(&sql)?.query_map(params![client_id], row)?.collect()
 }
 
+/// The rows with these keys that the filter lets through, all as they are at one moment.
+pub(super) fn look_up(conn: &mut Connection, filter: &Filter, keys: &[ClientKey]) -> rusqlite::Result<Vec<Option<Row>>> {
+    let mut filter = Where::new(filter);
+    filter.add("client_id = ? AND identity = ? AND broker = ?", []);
+    let transaction = conn.transaction()?;
+    let mut statement = transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM client {}", filter.sql))?;
+    let mut found = Vec::with_capacity(keys.len());
+    for key in keys {
+        let key = [&key.client_id, key.identity.code(), &key.broker].map(|text| Value::Text(text.to_owned()));
+        found.push(statement.query_row(params_from_iter(filter.values.iter().chain(&key)), row).optional()?);
+    }
+    Ok(found)
+}
+
 fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let identity: String = row.get(1)?;
     let ip_address: Option<String> = row.get(3)?;
@@ -81,6 +95,6 @@ fn json<T: DeserializeOwned>(row: &rusqlite::Row<'_>, column: usize) -> rusqlite
     serde_json::from_str(&text).map_err(|error| FromSqlError::Other(Box::new(error)).into())
 }
 
-fn unreadable(column: &'static str) -> rusqlite::Error {
+pub(super) fn unreadable(column: &'static str) -> rusqlite::Error {
     FromSqlError::Other(format!("the column {column} holds what this program never writes").into()).into()
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use crate::model::{ClientKey, Millis, Row};
+use crate::model::{ClientKey, Identity, Millis, Row};
 use crate::store::batch::{Known, Pending};
 use crate::store::{Batch, CommitStats, Expired, LogState};
 
@@ -71,8 +71,9 @@ pub(super) fn batch(transaction: &Transaction<'_>, batch: &Batch, retention: Opt
     Ok(stats)
 }
 
-/// Removes the rows of this client and leaves a mark for each, so that reading its log again does not bring it back.
-pub(super) fn delete(transaction: &Transaction<'_>, client_id: &str, now: Millis) -> rusqlite::Result<u64> {
+/// Removes the rows of this client and leaves a mark for each, so that reading its log again does not bring it back. Returns the
+/// keys of the rows.
+pub(super) fn delete(transaction: &Transaction<'_>, client_id: &str, now: Millis) -> rusqlite::Result<Vec<ClientKey>> {
     transaction
         .prepare_cached(
             "INSERT INTO deleted (client_id, identity, broker, ts, deleted_at)
@@ -80,7 +81,9 @@ pub(super) fn delete(transaction: &Transaction<'_>, client_id: &str, now: Millis
              ON CONFLICT (client_id, identity, broker) DO UPDATE SET ts = max(ts, excluded.ts), deleted_at = excluded.deleted_at",
         )?
         .execute(params![client_id, now])?;
-    Ok(transaction.prepare_cached("DELETE FROM client WHERE client_id = ?1")?.execute(params![client_id])? as u64)
+    let mut gone = Vec::new();
+    remove(transaction, "DELETE FROM client WHERE client_id = ?1", params![client_id], Some(&mut gone))?;
+    Ok(gone)
 }
 
 /// Removes all rows and leaves one mark for each broker.
@@ -94,11 +97,17 @@ pub(super) fn delete_all(transaction: &Transaction<'_>, now: Millis) -> rusqlite
     Ok(transaction.execute("DELETE FROM client", [])? as u64)
 }
 
-/// Removes what is older than the retention, and the oldest marks beyond the limit.
-pub(super) fn expire(transaction: &Transaction<'_>, retention: Option<Millis>, max_marks: u64, now: Millis) -> rusqlite::Result<Expired> {
+/// Removes what is older than the retention, and the oldest marks beyond the limit. The keys of the rows go into `gone`.
+pub(super) fn expire(
+    transaction: &Transaction<'_>,
+    retention: Option<Millis>,
+    max_marks: u64,
+    now: Millis,
+    gone: Option<&mut Vec<ClientKey>>,
+) -> rusqlite::Result<Expired> {
     let mut expired = Expired::default();
     if let Some(oldest) = retention.map(|retention| now.saturating_sub(retention)) {
-        expired.rows = transaction.execute("DELETE FROM client WHERE recorded_at < ?1", [oldest])? as u64;
+        expired.rows = remove(transaction, "DELETE FROM client WHERE recorded_at < ?1", [oldest], gone)?;
         // What these marks keep away is older than the retention too, and that alone keeps it away from here on.
         expired.marks = transaction.execute("DELETE FROM deleted WHERE deleted_at < ?1 AND ts < ?1", [oldest])? as u64;
         expired.marks += transaction.execute("DELETE FROM deleted_all WHERE deleted_at < ?1 AND ts < ?1", [oldest])? as u64;
@@ -114,16 +123,38 @@ pub(super) fn expire(transaction: &Transaction<'_>, retention: Option<Millis>, m
     Ok(expired)
 }
 
-/// Removes the oldest rows beyond the limit. Returns how many went and how many there are now.
-pub(super) fn evict(transaction: &Transaction<'_>, max_clients: u64) -> rusqlite::Result<(u64, u64)> {
+/// Removes the oldest rows beyond the limit. Returns how many went and how many there are now; the keys go into `gone`.
+pub(super) fn evict(transaction: &Transaction<'_>, max_clients: u64, gone: Option<&mut Vec<ClientKey>>) -> rusqlite::Result<(u64, u64)> {
     let rows = super::read::count(transaction)?;
     let Some(excess) = rows.checked_sub(max_clients).filter(|excess| *excess > 0) else {
         return Ok((0, rows));
     };
-    let gone = transaction
-        .prepare_cached("DELETE FROM client WHERE rowid IN (SELECT rowid FROM client ORDER BY recorded_at, ts LIMIT ?1)")?
-        .execute([excess])? as u64;
-    Ok((gone, rows - gone))
+    let sql = "DELETE FROM client WHERE rowid IN (SELECT rowid FROM client ORDER BY recorded_at, ts LIMIT ?1)";
+    let evicted = remove(transaction, sql, [excess], gone)?;
+    Ok((evicted, rows - evicted))
+}
+
+/// Deletes rows and says how many there were. Their keys are asked for only if somebody wants them.
+fn remove(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    values: impl rusqlite::Params,
+    gone: Option<&mut Vec<ClientKey>>,
+) -> rusqlite::Result<u64> {
+    let Some(gone) = gone else {
+        return Ok(transaction.prepare_cached(sql)?.execute(values)? as u64);
+    };
+    let before = gone.len();
+    let mut statement = transaction.prepare_cached(&format!("{sql} RETURNING broker, identity, client_id"))?;
+    let keys = statement.query_map(values, |row| {
+        let identity: String = row.get(1)?;
+        let identity = Identity::from_code(&identity).ok_or_else(|| super::read::unreadable("identity"))?;
+        Ok(ClientKey { broker: row.get(0)?, identity, client_id: row.get(2)? })
+    })?;
+    for key in keys {
+        gone.push(key?);
+    }
+    Ok((gone.len() - before) as u64)
 }
 
 fn upsert(transaction: &Transaction<'_>, row: &Row, clear: bool, now: Millis) -> rusqlite::Result<()> {
