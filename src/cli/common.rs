@@ -119,8 +119,17 @@ pub fn library(directory: Option<&Path>) -> Result<Library, LibraryError> {
 /// # Errors
 /// Standard output cannot be written, or nobody reads it any more ([`Failure::closed`]).
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    print_with(|out| out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// The same, piece by piece.
+///
+/// # Errors
+/// Likewise.
+pub fn print_with(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> Result<(), Failure> {
+    // Standard output would be written line by line.
+    let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::closed()),
         Err(error) => Err(Failure::work(format!("cannot write to standard output: {error}"))),
         Ok(()) => Ok(()),

@@ -7,7 +7,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::common::{Failure, library, options};
-use super::table::{Format, render};
+use super::console::Look;
+use super::table::{Format, stream};
 use crate::clock::Clock;
 use crate::config::LogArg;
 use crate::engine::Recognised;
@@ -81,8 +82,8 @@ pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
         }
     };
     progress.done();
-    let text = render(&table.into_rows(), args.format, std::io::stdout().is_terminal());
-    super::common::print(&text)?;
+    let look = Look::system(std::io::stdout().is_terminal());
+    super::common::print_with(|out| stream(out, table.rows(), args.format, &look))?;
     broken.map_or(Ok(()), Err)
 }
 

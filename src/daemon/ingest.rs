@@ -1,12 +1,13 @@
 //! The loop: read, join, commit, wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::join::{Join, STATE};
+use super::rest::Rest;
 use super::source::{Source, SourceConfig};
 use super::status::{Shared, of};
 use crate::clock::Clock;
@@ -18,8 +19,12 @@ use crate::model::{Attempt, Millis};
 use crate::source::{Bell, Doorbell, LogState, SourceError};
 use crate::store::{Batch, Store, StoreError};
 
-/// Bytes read from one source before what came of them is committed: bounds the memory of a flood.
-const BUDGET: usize = 4 << 20;
+/// Bytes read from one source before the next one has its turn.
+const TURN: usize = 512 << 10;
+/// Turns before what came of them is committed.
+const TURNS: usize = 8;
+/// So many changed clients are committed at once, whatever else there is to read: bounds the memory of a flood.
+const CLIENTS: usize = 4_096;
 /// How often what is too old is removed.
 const EXPIRE_EVERY: Millis = 60_000;
 /// While a record waits for the one that follows it, time is looked at this often.
@@ -38,6 +43,24 @@ pub enum IngestError {
     Store(#[from] StoreError),
 }
 
+/// Where attempts go.
+struct Taker<'a> {
+    batch: &'a mut Batch,
+    metrics: &'a Metrics,
+    clear: bool,
+}
+
+impl Taker<'_> {
+    fn take(&mut self, attempt: Attempt, reread: bool) {
+        match &attempt {
+            Attempt::Refused(row) => self.metrics.refused(row.reason_code),
+            Attempt::Accepted(..) => self.metrics.accepted(),
+            Attempt::Revised(_) | Attempt::Proxied(_) => {}
+        }
+        self.batch.push(attempt, self.clear, reread);
+    }
+}
+
 /// Everything that reading needs.
 pub struct Ingest {
     sources: Vec<Source>,
@@ -51,6 +74,7 @@ pub struct Ingest {
     stop: Arc<AtomicBool>,
     clear_on_success: bool,
     batch: Batch,
+    rest: Rest,
     counted: Stats,
     expired: Millis,
     /// What was said of each log last, so that a state is logged when it changes and not every second.
@@ -99,6 +123,7 @@ impl Ingest {
             stop,
             clear_on_success,
             batch: Batch::default(),
+            rest: Rest::default(),
             counted: Stats::default(),
             expired: 0,
             told: BTreeMap::new(),
@@ -125,8 +150,15 @@ impl Ingest {
                 self.sources.iter().map(|source| (source.follower.watch_dirs(), source.follower.watch_files())).unzip();
             self.doorbell.watch(&dirs.concat(), &files.concat());
             let waiting = self.join.is_waiting() || self.sources.iter().any(Source::is_waiting);
-            let patience = self.doorbell.patience();
-            let ring = self.doorbell.wait(if waiting { patience.min(BREATH) } else { patience });
+            let ring = loop {
+                let patience = self.rest.patience(self.doorbell.patience());
+                let ring = self.doorbell.wait(if waiting { patience.min(BREATH) } else { patience });
+                let nothing = !ring.rung && !waiting && !self.stop.load(Ordering::Acquire);
+                if !(nothing && self.rest.goes_on(patience) && self.sources.iter().all(Source::is_unchanged)) {
+                    break ring;
+                }
+            };
+            self.rest.ends(ring.rung);
             if ring.names {
                 self.sources.iter_mut().for_each(|source| source.follower.rediscover());
             }
@@ -153,28 +185,26 @@ impl Ingest {
 
     fn once(&mut self, patient: bool) -> Result<bool, IngestError> {
         let now = self.clock.now();
-        let mut more = false;
         let mut read = 0;
         let behind = self.join.look_at(&self.sources);
-        let (batch, metrics, clear) = (&mut self.batch, &self.metrics, self.clear_on_success);
-        let mut tell = |attempt: Attempt, reread: bool| {
-            match &attempt {
-                Attempt::Refused(row) => metrics.refused(row.reason_code),
-                Attempt::Accepted(..) => metrics.accepted(),
-                Attempt::Revised(_) | Attempt::Proxied(_) => {}
-            }
-            batch.push(attempt, clear, reread);
-        };
-        for source in &mut self.sources {
-            let side = if source.is_terminator() { Side::Terminator } else { Side::Broker };
-            let join = &mut self.join;
-            let progress = source.poll(&self.library, now, BUDGET, behind, &mut |attempt, reread| {
-                join.linker.push(side, attempt, reread, now, &mut tell);
+        let mut taker = Taker { batch: &mut self.batch, metrics: &self.metrics, clear: self.clear_on_success };
+        let mut left: Vec<&mut Source> = self.sources.iter_mut().collect();
+        for _ in 0..TURNS {
+            left.retain_mut(|source| {
+                let side = if source.is_terminator() { Side::Terminator } else { Side::Broker };
+                let linker = &mut self.join.linker;
+                let progress = source.poll(&self.library, now, TURN, behind, &mut |attempt, reread| {
+                    linker.push(side, attempt, reread, now, &mut |attempt, reread| taker.take(attempt, reread));
+                });
+                read += progress.bytes;
+                progress.more
             });
-            more |= progress.more;
-            read += progress.bytes;
+            if left.is_empty() || taker.batch.clients() >= CLIENTS {
+                break;
+            }
         }
-        self.join.linker.tick(now, &mut tell);
+        let more = !left.is_empty();
+        self.join.linker.tick(now, &mut |attempt, reread| taker.take(attempt, reread));
         self.join.save(&mut self.batch);
         for source in &mut self.sources {
             source.save(&mut self.batch);
@@ -233,8 +263,10 @@ impl Ingest {
 
     /// Says what became of each log, where that changed.
     fn tell(&mut self) {
+        let mut there = BTreeSet::new();
         for source in &self.sources {
             for log in source.follower.status() {
+                there.insert(log.path.clone());
                 let error = log.error.or_else(|| source.logs.get(&log.path)?.error.clone());
                 let now = (log.state, error);
                 let before = self.told.insert(log.path.clone(), now.clone());
@@ -254,6 +286,8 @@ impl Ingest {
                 }
             }
         }
+        // Logs whose names tell the day come and go for years.
+        self.told.retain(|path, _| there.contains(path));
     }
 
     fn count(&mut self) {

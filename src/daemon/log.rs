@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::source::SourceConfig;
-use crate::engine::{Engine, EngineState, Stats, recognise};
-use crate::grammar::Library;
+use crate::engine::{Engine, EngineState, Options, Stats, recognise};
+use crate::grammar::{Grammar, Library};
 use crate::model::{Attempt, Millis};
 
 /// A log that no grammar fits is kept back up to this size, so that nothing of it is lost once one does.
@@ -28,6 +28,19 @@ pub(super) struct LogWork {
     pub(super) dirty: bool,
     /// Why no grammar is at work.
     pub(super) error: Option<String>,
+}
+
+/// The grammar that fits, if one surely does. All of them are tried on a thread that ends: what the allocator gave to it goes back to the
+/// system, where between what stays it would be kept for good.
+fn find(library: &Library, options: &Options, unknown: &[u8]) -> Option<Arc<Grammar>> {
+    let name = std::thread::scope(|scope| {
+        let trying = scope.spawn(|| {
+            let found = recognise(library, options, unknown)?;
+            (found.telling > 0 || found.known >= ENOUGH).then(|| found.grammar.name.clone())
+        });
+        trying.join().unwrap_or_default()
+    })?;
+    library.get(&name).cloned()
 }
 
 /// What is stored of a log's conversations.
@@ -81,10 +94,10 @@ impl LogWork {
 
     fn find_out(&mut self, config: &SourceConfig, library: &Library, bytes: &[u8], now: Millis, out: &mut Vec<Attempt>) {
         self.unknown.extend_from_slice(bytes);
-        let found = recognise(library, &config.options, &self.unknown);
-        if let Some(found) = found.filter(|found| found.telling > 0 || found.known >= ENOUGH) {
-            tracing::info!(source = config.options.settings.broker, grammar = found.grammar.name, "recognised the log");
-            let mut engine = Engine::new(found.grammar, config.options.clone());
+        let found = find(library, &config.options, &self.unknown);
+        if let Some(grammar) = found {
+            tracing::info!(source = config.options.settings.broker, grammar = grammar.name, "recognised the log");
+            let mut engine = Engine::new(grammar, config.options.clone());
             engine.feed(&std::mem::take(&mut self.unknown), now, out);
             self.engine = Some(engine);
             self.error = None;

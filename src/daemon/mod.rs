@@ -6,6 +6,7 @@
 mod ingest;
 mod join;
 mod log;
+mod rest;
 mod source;
 mod status;
 

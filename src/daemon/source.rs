@@ -118,6 +118,11 @@ impl Source {
         progress
     }
 
+    /// Whether all files are as they were left, as far as a glance tells. Streams ring when they have something.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.follower.is_unchanged() && !self.logs.values().any(|log| log.reread)
+    }
+
     /// Whether a log waits for the rest of a record, so that time alone can finish it.
     pub(super) fn is_waiting(&self) -> bool {
         self.logs.values().any(LogWork::is_waiting)

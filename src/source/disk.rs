@@ -48,6 +48,8 @@ pub(crate) fn head_of(path: &Path, id: FileId, is_packed: bool) -> io::Result<Op
 
 /// Fills `buf[start..end]` from offset `at` of a file of `size` bytes; returns how many bytes that were.
 pub(crate) fn read_into(file: &File, buf: &mut Vec<u8>, start: usize, end: usize, at: u64, size: u64) -> io::Result<usize> {
+    // No more room than there are bytes: most reads are of a line or two.
+    let end = end.min(usize::try_from(size.saturating_sub(at)).map_or(end, |left| start.saturating_add(left)));
     if buf.len() < end {
         buf.resize(end, 0);
     }

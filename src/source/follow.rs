@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::decide::Holder;
 use super::discover::{expand, without_rotated};
 use super::log::{Log, Named};
-use super::position::{FileId, Kind, Position};
+use super::position::{FileId, Kind, Position, modified};
 use super::spec::{LogStatus, Progress, Sink, SourceSpec, Start};
 use crate::model::Millis;
 
@@ -14,6 +14,8 @@ use crate::model::Millis;
 const DISCOVER_EVERY: Millis = 1_000;
 /// What one log may read before the others have their turn, in bytes.
 const TURN: usize = 1 << 20;
+/// A larger buffer is given back when everything was read.
+const KEPT: usize = 64 << 10;
 /// Logs of one source: more than this is a wrong glob, or an attack.
 const MAX_LOGS: usize = 1024;
 /// How long a log whose file is gone is remembered.
@@ -30,6 +32,8 @@ pub struct Follower {
     surplus: usize,
     first: usize,
     buf: Vec<u8>,
+    /// The directories in which names were looked for, and their times of change before that.
+    listed: Vec<(PathBuf, Option<i64>)>,
 }
 
 impl Follower {
@@ -45,8 +49,17 @@ impl Follower {
                 _ => by_log.entry(position.log.clone()).or_default().push(position),
             }
         }
-        let mut follower =
-            Follower { spec, logs: Vec::new(), started, stored: HashMap::new(), discovered: None, surplus: 0, first: 0, buf: Vec::new() };
+        let mut follower = Follower {
+            spec,
+            logs: Vec::new(),
+            started,
+            stored: HashMap::new(),
+            discovered: None,
+            surplus: 0,
+            first: 0,
+            buf: Vec::new(),
+            listed: Vec::new(),
+        };
         // A log that a pattern once found is followed on even if its file is away at the moment.
         let patterns: Vec<glob::Pattern> = follower.spec.paths.iter().filter_map(|path| glob::Pattern::new(path).ok()).collect();
         let mut logs: Vec<_> = by_log.into_iter().collect();
@@ -98,6 +111,9 @@ impl Follower {
         if let Some(&next) = waiting.first() {
             self.first = next;
         }
+        if waiting.is_empty() && self.buf.capacity() > KEPT {
+            self.buf = Vec::new();
+        }
         Progress { more: !waiting.is_empty(), bytes: budget - left }
     }
 
@@ -144,8 +160,20 @@ impl Follower {
         self.logs.iter().flat_map(|log| log.target.clone().into_iter().chain([log.path.to_path_buf()])).collect()
     }
 
+    /// Whether nothing happened since the last pass, as far as a glance at the files and their directories tells: no names came or
+    /// went, each file has the size and the time of change that it was left with. Costs one system call for each.
+    pub fn is_unchanged(&self) -> bool {
+        // A name can come into a directory that a glob finds and we do not know.
+        let flat = |pattern: &String| !Path::new(pattern).parent().is_some_and(|dir| is_glob(dir.as_os_str()));
+        self.discovered.is_some()
+            && self.spec.paths.iter().all(flat)
+            && self.listed.iter().all(|(dir, changed)| dir_changed(dir) == *changed)
+            && self.logs.iter().all(Log::is_unchanged)
+    }
+
     fn discover(&mut self, now: Millis) {
         self.discovered = Some(now);
+        self.listed = self.watch_dirs().into_iter().map(|dir| (dir_changed(&dir), dir)).map(|(changed, dir)| (dir, changed)).collect();
         self.logs
             .retain(|log| log.gone_since().is_none_or(|since| now.saturating_sub(since) < FORGET_AFTER || literal(&self.spec, &log.path)));
         self.surplus = 0;
@@ -195,6 +223,11 @@ impl Follower {
         }
         claims.extend(self.logs[at].parts.iter().map(|part| (part.id, at)));
     }
+}
+
+/// The time of change of a directory; none when there is none.
+fn dir_changed(dir: &Path) -> Option<i64> {
+    std::fs::metadata(dir).ok().map(|meta| modified(&meta))
 }
 
 fn literal(spec: &SourceSpec, path: &Path) -> bool {

@@ -13,7 +13,7 @@ use super::disk::regular;
 use super::lines::Tally;
 use super::names::unpacked;
 use super::part::Part;
-use super::position::{FileId, Kind, Position};
+use super::position::{FileId, Kind, Position, modified};
 use super::spec::{LogState, LogStatus, Sink, Start};
 use crate::model::Millis;
 
@@ -129,6 +129,21 @@ impl Log {
         match self.named {
             Named::Missing => self.missing_since = self.missing_since.or(Some(now)),
             _ => self.missing_since = None,
+        }
+    }
+
+    /// Whether the path leads to what it led to, and that was read to its end and has not changed since.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        if !self.looked || self.error.is_some() || self.trouble.is_some() || self.alias || !self.stored.is_empty() || self.parts.len() > 1 {
+            return false;
+        }
+        match (fs::metadata(&self.path), self.parts.front()) {
+            (Ok(meta), Some(part)) => {
+                let same = FileId::of(&meta) == part.id && meta.len() == part.size && modified(&meta) == part.modified;
+                same && part.at_end && self.live == Some(part.id)
+            }
+            (Err(error), None) => error.kind() == io::ErrorKind::NotFound && self.named == Named::Missing,
+            _ => false,
         }
     }
 

@@ -11,6 +11,7 @@
 mod batch;
 mod error;
 mod feed;
+mod packed;
 mod query;
 mod schema;
 mod sqlite;

@@ -1,34 +1,44 @@
-//! The rows in memory: what a replay of finished logs fills.
+//! The rows in memory: what a replay of finished logs fills. Packed, because a flood has millions of clients.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher as _, RandomState};
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::CommitStats;
-use super::batch::{Batch, Known};
+use super::batch::{self, Batch};
+use super::packed::{self, Texts};
 use crate::model::{Attempt, Change, ClientKey, Millis, Row};
+
+/// Bytes of a chunk of rows.
+const CHUNK: usize = 256 << 10;
+/// Rows that were replaced by longer ones leave holes; below this many bytes they are left alone.
+const HOLES: u64 = 1 << 20;
 
 /// A table of rows with the semantics of the store, without limits, retention and deletions.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
-    rows: HashMap<ClientKey, Box<Row>>,
+    hasher: RandomState,
+    texts: Texts,
+    places: HashTable<Place>,
+    records: Records,
+    key: Vec<u8>,
+    record: Vec<u8>,
 }
 
 impl Table {
     /// Adds one attempt, in order of arrival.
     pub fn push(&mut self, attempt: Attempt, clear_on_success: bool) {
         match attempt {
-            Attempt::Refused(row) => {
-                self.apply(row.key(), Change { clear: false, row: Some(row) });
-            }
+            Attempt::Refused(row) => self.put(*row, false),
             Attempt::Revised(mut row) => {
                 row.attempts = 0;
-                let key = row.key();
-                if self.rows.get(&key).is_some_and(|latest| latest.ts == row.ts) {
-                    self.apply(key, Change { clear: false, row: Some(row) });
+                if self.last(&row.key()) == Some(row.ts) {
+                    self.put(*row, false);
                 }
             }
             Attempt::Accepted(key, _) if clear_on_success => {
-                self.apply(key, Change { clear: true, row: None });
+                self.remove(&key);
             }
             Attempt::Accepted(..) | Attempt::Proxied(_) => {}
         }
@@ -38,14 +48,14 @@ impl Table {
     pub fn commit(&mut self, batch: &Batch) -> CommitStats {
         let mut stats = CommitStats::default();
         for (key, pending) in batch.changes() {
-            let known = Known { row: self.rows.get(key).map(|row| row.ts), floor: Millis::MIN };
+            let known = batch::Known { row: self.last(key), floor: Millis::MIN };
             match pending.resolve(known) {
                 None => stats.ignored += 1,
-                Some(change) if change.row.is_some() => {
+                Some(Change { clear, row: Some(row) }) => {
                     stats.written += 1;
-                    self.apply(key.clone(), change);
+                    self.put(*row, clear);
                 }
-                Some(change) => stats.cleared += u64::from(self.apply(key.clone(), change)),
+                Some(Change { clear, row: None }) => stats.cleared += u64::from(clear && self.remove(key)),
             }
         }
         stats
@@ -53,46 +63,156 @@ impl Table {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.places.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.places.is_empty()
     }
 
     /// The rows in the order of their keys: client ID, identity, broker.
     pub fn into_rows(self) -> Vec<Row> {
-        let mut rows: Vec<Row> = self.rows.into_values().map(|row| *row).collect();
-        rows.sort_by(|a, b| order(a).cmp(&order(b)));
-        rows
+        self.rows().collect()
     }
 
-    /// Makes one change, and says whether a row stood there.
-    fn apply(&mut self, key: ClientKey, change: Change) -> bool {
-        match (self.rows.entry(key), change.row) {
-            (Entry::Occupied(mut entry), Some(mut row)) => {
-                if !change.clear {
-                    row.continue_from(entry.get());
+    /// The same, one after the other.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = Row> + '_ {
+        let mut places: Vec<(u64, Place)> = self.places.iter().map(|place| (0, *place)).collect();
+        let id = |place: Place| packed::known(self.records.get(place)).client_id;
+        // What all names begin with tells none of them apart; the next eight bytes mostly do.
+        let first = places.first().map_or(&[][..], |(_, place)| id(*place));
+        let same = |name: &[u8]| first.iter().zip(name).take_while(|(one, other)| one == other).count();
+        let common = places.iter().map(|(_, place)| same(id(*place))).min().unwrap_or(0);
+        for (sample, place) in &mut places {
+            let mut bytes = [0; 8];
+            let rest = &id(*place)[common..];
+            let length = rest.len().min(8);
+            bytes[..length].copy_from_slice(&rest[..length]);
+            *sample = u64::from_be_bytes(bytes);
+        }
+        let rank = |place: Place| {
+            let row = self.texts.unpack(self.records.get(place));
+            (row.identity.code(), row.broker)
+        };
+        places.sort_unstable_by(|(sample, place), (other_sample, other)| {
+            sample.cmp(other_sample).then_with(|| id(*place).cmp(id(*other))).then_with(|| rank(*place).cmp(&rank(*other)))
+        });
+        places.into_iter().map(|(_, place)| self.texts.unpack(self.records.get(place)))
+    }
+
+    /// The time of this client's row.
+    fn last(&mut self, key: &ClientKey) -> Option<Millis> {
+        let hash = self.look_for(key);
+        let found = self.places.find(hash, |place| packed::known(self.records.get(*place)).key == self.key)?;
+        Some(packed::known(self.records.get(*found)).ts)
+    }
+
+    /// Writes the key where it is compared from, and returns its hash.
+    fn look_for(&mut self, key: &ClientKey) -> u64 {
+        self.key.clear();
+        self.texts.key(&key.broker, key.identity, &key.client_id, &mut self.key);
+        self.hasher.hash_one(&self.key)
+    }
+
+    /// Writes a row, which goes on from the one that stands there, unless that one is cleared before.
+    fn put(&mut self, mut row: Row, clear: bool) {
+        self.key.clear();
+        self.texts.key(&row.broker, row.identity, &row.client_id, &mut self.key);
+        let hash = self.hasher.hash_one(&self.key);
+        let Table { hasher, texts, places, records, key, record } = self;
+        let equal = |place: &Place| packed::known(records.get(*place)).key == *key;
+        match places.entry(hash, equal, |place| hasher.hash_one(packed::known(records.get(*place)).key)) {
+            Entry::Occupied(mut entry) => {
+                let before = packed::known(records.get(*entry.get()));
+                if !clear {
+                    row.attempts = row.attempts.saturating_add(before.attempts);
+                    row.first_ts = before.first_ts;
                 }
-                entry.insert(row);
-                true
+                record.clear();
+                texts.pack(&row, record);
+                *entry.get_mut() = records.replace(*entry.get(), record);
             }
-            (Entry::Occupied(entry), None) => {
-                if change.clear {
-                    entry.remove();
-                }
-                true
+            Entry::Vacant(entry) => {
+                record.clear();
+                texts.pack(&row, record);
+                entry.insert(records.add(record));
             }
-            (Entry::Vacant(entry), Some(row)) => {
-                entry.insert(row);
-                false
+        }
+        self.tidy();
+    }
+
+    fn remove(&mut self, key: &ClientKey) -> bool {
+        let hash = self.look_for(key);
+        let found = self.places.find_entry(hash, |place| packed::known(self.records.get(*place)).key == self.key);
+        let Ok(entry) = found else { return false };
+        let (place, _) = entry.remove();
+        self.records.drop(place);
+        self.tidy();
+        true
+    }
+
+    /// Moves the rows together when most of their memory is holes.
+    fn tidy(&mut self) {
+        if self.records.holes > HOLES && self.records.holes > self.records.used {
+            let old = std::mem::take(&mut self.records);
+            for place in self.places.iter_mut() {
+                *place = self.records.add(old.get(*place));
             }
-            (Entry::Vacant(_), None) => false,
         }
     }
 }
 
-fn order(row: &Row) -> (&str, &str, &str) {
-    (&row.client_id, row.identity.code(), &row.broker)
+/// Where a packed row stands: its chunk, the byte in it, its length.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    chunk: u32,
+    at: u32,
+    length: u32,
+}
+
+/// The packed rows, in large pieces, so that growing copies nothing.
+#[derive(Debug, Clone, Default)]
+struct Records {
+    chunks: Vec<Vec<u8>>,
+    used: u64,
+    holes: u64,
+}
+
+impl Records {
+    fn get(&self, place: Place) -> &[u8] {
+        let at = place.at as usize;
+        &self.chunks[place.chunk as usize][at..at + place.length as usize]
+    }
+
+    fn add(&mut self, record: &[u8]) -> Place {
+        self.used += record.len() as u64;
+        if self.chunks.last().is_none_or(|last| last.capacity() - last.len() < record.len()) {
+            self.chunks.push(Vec::with_capacity(CHUNK.max(record.len())));
+        }
+        let chunk = self.chunks.len() - 1;
+        let last = &mut self.chunks[chunk];
+        let at = last.len();
+        last.extend_from_slice(record);
+        // A row is bounded by the longest line, and 2^32 chunks are more than there is memory.
+        let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Place { chunk: small(chunk), at: small(at), length: small(record.len()) }
+    }
+
+    fn replace(&mut self, place: Place, record: &[u8]) -> Place {
+        if record.len() > place.length as usize {
+            self.drop(place);
+            return self.add(record);
+        }
+        let at = place.at as usize;
+        self.chunks[place.chunk as usize][at..at + record.len()].copy_from_slice(record);
+        let saved = u64::from(place.length) - record.len() as u64;
+        (self.used, self.holes) = (self.used - saved, self.holes + saved);
+        Place { length: u32::try_from(record.len()).unwrap_or(u32::MAX), ..place }
+    }
+
+    fn drop(&mut self, place: Place) {
+        self.used -= u64::from(place.length);
+        self.holes += u64::from(place.length);
+    }
 }

@@ -1,5 +1,6 @@
 //! Rows as CSV (RFC 4180), safe to open in a spreadsheet.
 
+use std::borrow::Borrow;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -12,9 +13,9 @@ use crate::text::display;
 const HEADER: &str = "clientId,ipAddress,ts,time,username,passwordProvided,tlsUsed,reason,reasonCode,alternatives,inferred,\
                       identity,broker,attempts,firstTs,evidence";
 
-pub(super) fn write(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
+pub(super) fn write<R: Borrow<Row>>(out: &mut dyn Write, mut rows: impl Iterator<Item = R>) -> io::Result<()> {
     write!(out, "{HEADER}\r\n")?;
-    rows.iter().try_for_each(|row| write!(out, "{}\r\n", line(row)))
+    rows.try_for_each(|row| write!(out, "{}\r\n", line(row.borrow())))
 }
 
 fn line(row: &Row) -> String {

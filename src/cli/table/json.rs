@@ -1,25 +1,34 @@
 //! Rows as JSON.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::io::{self, Write};
 
 use crate::model::Row;
 use crate::text::is_unsafe;
 
 /// One array, one field per line.
-pub(super) fn array(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
-    let mut before = "[\n  ";
+pub(super) fn array<R: Borrow<Row>>(out: &mut dyn Write, rows: impl Iterator<Item = R>) -> io::Result<()> {
+    let (mut before, mut after) = ("[\n  ", "[]");
     for row in rows {
-        let object = serde_json::to_string_pretty(row)?.replace('\n', "\n  ");
+        let object = serde_json::to_string_pretty(row.borrow())?.replace('\n', "\n  ");
         write!(out, "{before}{}", armoured(&object))?;
-        before = ",\n  ";
+        (before, after) = (",\n  ", "\n]");
     }
-    writeln!(out, "{}", if rows.is_empty() { "[]" } else { "\n]" })
+    writeln!(out, "{after}")
 }
 
 /// One object per line.
-pub(super) fn lines(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
-    rows.iter().try_for_each(|row| writeln!(out, "{}", armoured(&serde_json::to_string(row)?)))
+pub(super) fn lines<R: Borrow<Row>>(out: &mut dyn Write, rows: impl Iterator<Item = R>) -> io::Result<()> {
+    let mut line = Vec::new();
+    for row in rows {
+        line.clear();
+        serde_json::to_writer(&mut line, row.borrow())?;
+        // JSON is UTF-8, and mostly nothing in it needs to be escaped once more.
+        let text = str::from_utf8(&line).map_err(io::Error::other)?;
+        out.write_all(armoured(text).as_bytes())?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
 }
 
 /// The same JSON, with what a terminal would act upon written as escapes. Outside of strings only line ends can be such.

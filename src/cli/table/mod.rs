@@ -33,17 +33,23 @@ pub enum Format {
 pub fn write(out: &mut dyn Write, rows: &[Row], total: Option<u64>, format: Format, look: &Look) -> io::Result<()> {
     match format {
         Format::Table => grid::write(out, rows, total, look)?,
+        Format::Json => json::array(out, rows.iter())?,
+        Format::Ndjson => json::lines(out, rows.iter())?,
+        Format::Csv => csv::write(out, rows.iter())?,
+    }
+    out.flush()
+}
+
+/// Writes all rows, one after the other: only columns that must fit them need all of them at once.
+///
+/// # Errors
+/// Those of the output.
+pub fn stream(out: &mut dyn Write, rows: impl Iterator<Item = Row>, format: Format, look: &Look) -> io::Result<()> {
+    match format {
+        Format::Table => grid::write(out, &rows.collect::<Vec<_>>(), None, look)?,
         Format::Json => json::array(out, rows)?,
         Format::Ndjson => json::lines(out, rows)?,
         Format::Csv => csv::write(out, rows)?,
     }
     out.flush()
-}
-
-/// All rows, as standard output is to show them.
-pub fn render(rows: &[Row], format: Format, is_terminal: bool) -> String {
-    let mut out = Vec::new();
-    // Writing to memory cannot fail, and the JSON of a row has no keys but texts.
-    let _ = write(&mut out, rows, None, format, &Look::system(is_terminal));
-    String::from_utf8(out).unwrap_or_default()
 }

@@ -50,8 +50,8 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Writer {
     conn: Connection,
-    /// At least as many rows as there are: spares counting them for every commit.
-    rows_at_most: u64,
+    /// How many rows there are: counting them for every commit would cost more than the commit.
+    rows: u64,
 }
 
 impl SqliteStore {
@@ -60,14 +60,25 @@ impl SqliteStore {
     pub fn open(path: &Path, settings: Settings) -> Result<SqliteStore, StoreError> {
         let (path, lock) = open::claim(path)?;
         let conn = open::writer(&path)?;
-        let rows_at_most = read::count(&conn).map_err(|source| StoreError::sqlite(&path, "count the rows", source))?;
-        let writer = Mutex::new(Writer { conn, rows_at_most });
+        let rows = read::count(&conn).map_err(|source| StoreError::sqlite(&path, "count the rows", source))?;
+        let writer = Mutex::new(Writer { conn, rows });
         Ok(SqliteStore { path, settings, writer, readers: Mutex::new(Vec::new()), feed: Feed::default(), _lock: lock })
     }
 
     /// The file, as an absolute path without links.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The settings of the connection that writes: with them a benchmark measures what SQLite alone does.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn pragmas(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        let writer = lock(&self.writer);
+        let read = |name: &str| writer.conn.pragma_query_value(None, name, |row| row.get(0)).map(|value| (name.to_owned(), value));
+        let all = open::MEASURED.iter().map(|name| read(name)).collect::<rusqlite::Result<_>>();
+        all.map_err(|source| StoreError::sqlite(&self.path, "read the settings", source))
     }
 
     /// Does something in one transaction. An error, also one of the commit itself, leaves everything as it was.
@@ -86,8 +97,14 @@ impl SqliteStore {
         run().map_err(|source| StoreError::sqlite(&self.path, doing, source))
     }
 
-    /// The same, and on the disk before it returns, whatever happens to the machine afterwards.
-    fn write_durably<T>(&self, doing: &'static str, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    /// Removes rows, as many as `count` finds in what `work` says, and has that on the disk before it returns, whatever happens to the machine
+    /// afterwards.
+    fn remove_durably<T>(
+        &self,
+        doing: &'static str,
+        count: impl FnOnce(&T) -> u64,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
         let error = |source| StoreError::sqlite(&self.path, doing, source);
         writer.conn.pragma_update(None, "synchronous", "FULL").map_err(error)?;
@@ -95,6 +112,9 @@ impl SqliteStore {
         // Left at FULL, later commits would be slow and still right: no reason to fail what has been done.
         if let Err(source) = writer.conn.pragma_update(None, "synchronous", "NORMAL") {
             tracing::warn!(path = %self.path.display(), %source, "cannot go back to fast commits");
+        }
+        if let Ok(gone) = &done {
+            writer.rows = writer.rows.saturating_sub(count(gone));
         }
         done
     }
@@ -129,17 +149,15 @@ impl Store for SqliteStore {
             return Ok(CommitStats::default());
         }
         let mut writer = lock(&self.writer);
-        let (before, settings) = (writer.rows_at_most, self.settings);
+        let (before, settings) = (writer.rows, self.settings);
         let mut gone = self.feed.is_watched(now).then(Vec::new);
         let (stats, rows) = self.write(&mut writer, "write a batch", |transaction| {
-            let mut stats = write::batch(transaction, batch, settings.retention, now)?;
-            let mut rows = before.saturating_add(stats.written);
-            if rows > settings.max_clients {
-                (stats.evicted, rows) = write::evict(transaction, settings.max_clients, gone.as_mut())?;
-            }
-            Ok((stats, rows))
+            let (mut stats, new) = write::batch(transaction, batch, settings.retention, now)?;
+            let rows = (before + new).saturating_sub(stats.cleared);
+            stats.evicted = write::evict(transaction, rows, settings.max_clients, gone.as_mut())?;
+            Ok((stats, rows.saturating_sub(stats.evicted)))
         })?;
-        writer.rows_at_most = rows;
+        writer.rows = rows;
         match gone {
             Some(gone) => self.tell(batch.changes().map(|(key, _)| key.clone()).chain(gone).collect(), now),
             None if batch.clients() > 0 => self.feed.skip(now),
@@ -165,7 +183,8 @@ impl Store for SqliteStore {
     }
 
     fn delete(&self, client_id: &str, now: Millis) -> Result<u64, StoreError> {
-        let gone = self.write_durably("delete a client", |transaction| write::delete(transaction, client_id, now))?;
+        let count = |gone: &Vec<ClientKey>| gone.len() as u64;
+        let gone = self.remove_durably("delete a client", count, |transaction| write::delete(transaction, client_id, now))?;
         let rows = gone.len() as u64;
         if self.feed.is_watched(now) {
             self.tell(gone, now)
@@ -176,22 +195,22 @@ impl Store for SqliteStore {
     }
 
     fn delete_all(&self, now: Millis) -> Result<u64, StoreError> {
-        let rows = self.write_durably("delete all clients", |transaction| write::delete_all(transaction, now))?;
+        let rows = self.remove_durably("delete all clients", |rows| *rows, |transaction| write::delete_all(transaction, now))?;
         self.feed.push([Touched::All].into_iter(), now);
         Ok(rows)
     }
 
     fn expire(&self, now: Millis) -> Result<Expired, StoreError> {
         let mut writer = lock(&self.writer);
-        let settings = self.settings;
+        let (before, settings) = (writer.rows, self.settings);
         let mut gone = self.feed.is_watched(now).then(Vec::new);
         let (expired, rows) = self.write(&mut writer, "remove old rows", |transaction| {
             let mut expired = write::expire(transaction, settings.retention, settings.max_clients, now, gone.as_mut())?;
-            let (evicted, rows) = write::evict(transaction, settings.max_clients, gone.as_mut())?;
-            expired.evicted = evicted;
-            Ok((expired, rows))
+            let rows = before.saturating_sub(expired.rows);
+            expired.evicted = write::evict(transaction, rows, settings.max_clients, gone.as_mut())?;
+            Ok((expired, rows.saturating_sub(expired.evicted)))
         })?;
-        writer.rows_at_most = rows;
+        writer.rows = rows;
         match gone {
             Some(gone) => self.tell(gone, now),
             None if expired.rows + expired.evicted > 0 => self.feed.skip(now),

@@ -21,6 +21,9 @@ const STATEMENTS: usize = 32;
 /// What the write-ahead log shrinks to after a burst, in bytes.
 const WAL_BYTES: i64 = 16 * 1024 * 1024;
 
+/// The settings that decide how fast a connection writes.
+pub(super) const MEASURED: &[&str] = &["synchronous", "cache_size", "wal_autocheckpoint", "journal_size_limit"];
+
 /// Makes the file if there is none, and locks it against other processes. Returns its real path, so that two links to
 /// one file have one lock.
 pub(super) fn claim(path: &Path) -> Result<(PathBuf, File), StoreError> {

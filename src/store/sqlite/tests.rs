@@ -79,8 +79,12 @@ fn deletions_are_synced_and_later_commits_are_fast_again() {
     assert_eq!(store.delete("c000001", 2).unwrap(), 1);
     let synchronous: i64 = lock(&store.writer).conn.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
     assert_eq!(synchronous, 1, "NORMAL");
-    let seen =
-        store.write_durably("look", |transaction| transaction.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0))).unwrap();
+    let mut seen = 0;
+    let look = |transaction: &Transaction<'_>| {
+        seen = transaction.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0))?;
+        Ok(())
+    };
+    store.remove_durably("look", |()| 0, look).unwrap();
     assert_eq!(seen, 2, "FULL");
 }
 

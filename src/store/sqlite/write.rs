@@ -1,28 +1,37 @@
 //! What is written to the file. Every function runs within the caller's transaction.
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 
 use crate::model::{ClientKey, Identity, Millis, Row};
 use crate::store::batch::{Known, Pending};
 use crate::store::{Batch, CommitStats, Expired, LogState};
 
-/// Writes a row: over the older one and going on from its attempts, unless the client connected in between (?17).
+/// Writes over the row that stands there, and goes on from its attempts unless the client connected in between (?17).
 /// Sums past the greatest integer stay there (SQLite makes them floating, hence the `min`).
-const UPSERT: &str = "
+const UPDATE: &str = "
+    UPDATE client SET
+        ip_address = ?4, ts = ?5, username = ?6, password_provided = ?7, tls_used = ?8, reason = ?9, reason_code = ?10,
+        alternatives = ?11, inferred = ?12,
+        attempts = CASE WHEN ?17 THEN ?13 ELSE min(attempts + ?13, 9223372036854775807) END,
+        first_ts = CASE WHEN ?17 THEN ?14 ELSE first_ts END,
+        evidence = ?15, recorded_at = ?16
+    WHERE client_id = ?1 AND identity = ?2 AND broker = ?3";
+
+/// Writes a row where none stands. That there are two statements tells without counting how many rows there are.
+const INSERT: &str = "
     INSERT INTO client (client_id, identity, broker, ip_address, ts, username, password_provided, tls_used, reason, reason_code,
                         alternatives, inferred, attempts, first_ts, evidence, recorded_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-    ON CONFLICT (client_id, identity, broker) DO UPDATE SET
-        ip_address = excluded.ip_address, ts = excluded.ts, username = excluded.username,
-        password_provided = excluded.password_provided, tls_used = excluded.tls_used,
-        reason = excluded.reason, reason_code = excluded.reason_code,
-        alternatives = excluded.alternatives, inferred = excluded.inferred,
-        attempts = CASE WHEN ?17 THEN excluded.attempts ELSE min(attempts + excluded.attempts, 9223372036854775807) END,
-        first_ts = CASE WHEN ?17 THEN excluded.first_ts ELSE first_ts END,
-        evidence = excluded.evidence, recorded_at = excluded.recorded_at";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
-pub(super) fn batch(transaction: &Transaction<'_>, batch: &Batch, retention: Option<Millis>, now: Millis) -> rusqlite::Result<CommitStats> {
-    let mut stats = CommitStats::default();
+/// Writes a batch. Returns what it did, and how many rows are new.
+pub(super) fn batch(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    retention: Option<Millis>,
+    now: Millis,
+) -> rusqlite::Result<(CommitStats, u64)> {
+    let (mut stats, mut new) = (CommitStats::default(), 0);
+    let mut statements = (transaction.prepare_cached(UPDATE)?, transaction.prepare_cached(INSERT)?);
     // In the order of the index: neighbours share its pages.
     let mut changes: Vec<(&ClientKey, &Pending)> = batch.changes().collect();
     changes.sort_unstable_by(|(a, _), (b, _)| index_order(a).cmp(&index_order(b)));
@@ -44,7 +53,7 @@ pub(super) fn batch(transaction: &Transaction<'_>, batch: &Batch, retention: Opt
         };
         match &change.row {
             Some(row) => {
-                upsert(transaction, row, change.clear, now)?;
+                new += u64::from(upsert(&mut statements, row, change.clear, now)?);
                 stats.written += 1;
             }
             None if change.clear => {
@@ -68,7 +77,7 @@ pub(super) fn batch(transaction: &Transaction<'_>, batch: &Batch, retention: Opt
             .prepare_cached("REPLACE INTO conversation (source, log, state) VALUES (?1, ?2, ?3)")?
             .execute(params![source, log, state])?;
     }
-    Ok(stats)
+    Ok((stats, new))
 }
 
 /// Removes the rows of this client and leaves a mark for each, so that reading its log again does not bring it back. Returns the
@@ -123,15 +132,18 @@ pub(super) fn expire(
     Ok(expired)
 }
 
-/// Removes the oldest rows beyond the limit. Returns how many went and how many there are now; the keys go into `gone`.
-pub(super) fn evict(transaction: &Transaction<'_>, max_clients: u64, gone: Option<&mut Vec<ClientKey>>) -> rusqlite::Result<(u64, u64)> {
-    let rows = super::read::count(transaction)?;
+/// Removes the oldest rows beyond the limit, of this many. Returns how many went; their keys go into `gone`.
+pub(super) fn evict(
+    transaction: &Transaction<'_>,
+    rows: u64,
+    max_clients: u64,
+    gone: Option<&mut Vec<ClientKey>>,
+) -> rusqlite::Result<u64> {
     let Some(excess) = rows.checked_sub(max_clients).filter(|excess| *excess > 0) else {
-        return Ok((0, rows));
+        return Ok(0);
     };
     let sql = "DELETE FROM client WHERE rowid IN (SELECT rowid FROM client ORDER BY recorded_at, ts LIMIT ?1)";
-    let evicted = remove(transaction, sql, [excess], gone)?;
-    Ok((evicted, rows - evicted))
+    remove(transaction, sql, [excess], gone)
 }
 
 /// Deletes rows and says how many there were. Their keys are asked for only if somebody wants them.
@@ -157,27 +169,38 @@ fn remove(
     Ok((gone.len() - before) as u64)
 }
 
-fn upsert(transaction: &Transaction<'_>, row: &Row, clear: bool, now: Millis) -> rusqlite::Result<()> {
-    transaction.prepare_cached(UPSERT)?.execute(params![
-        row.client_id,
-        row.identity.code(),
-        row.broker,
-        row.ip_address.map(|ip| ip.to_string()),
+/// Writes a row; true: there was none of this client.
+fn upsert(
+    (update, insert): &mut (CachedStatement<'_>, CachedStatement<'_>),
+    row: &Row,
+    clear: bool,
+    now: Millis,
+) -> rusqlite::Result<bool> {
+    let address = row.ip_address.map(|ip| ip.to_string());
+    let (alternatives, inferred, evidence) = (json(&row.alternatives)?, json(&row.inferred)?, json(&row.evidence)?);
+    let attempts = i64::try_from(row.attempts).unwrap_or(i64::MAX);
+    let key = params![row.client_id, row.identity.code(), row.broker];
+    let rest = params![
+        address,
         row.ts,
         row.username,
         row.password_provided,
         row.tls_used,
         row.reason,
         row.reason_code.code(),
-        json(&row.alternatives)?,
-        json(&row.inferred)?,
-        i64::try_from(row.attempts).unwrap_or(i64::MAX),
+        alternatives,
+        inferred,
+        attempts,
         row.first_ts,
-        json(&row.evidence)?,
+        evidence,
         now,
-        clear,
-    ])?;
-    Ok(())
+    ];
+    let values = key.iter().chain(rest).copied();
+    if update.execute(rusqlite::params_from_iter(values.clone().chain([&clear as &dyn rusqlite::ToSql])))? > 0 {
+        return Ok(false);
+    }
+    insert.execute(rusqlite::params_from_iter(values))?;
+    Ok(true)
 }
 
 fn known(transaction: &Transaction<'_>, key: &ClientKey, retention: Option<Millis>, now: Millis) -> rusqlite::Result<Known> {
