@@ -17,6 +17,7 @@ pub mod clock;
 pub mod config;
 pub mod conversation;
 pub mod daemon;
+pub mod discover;
 pub mod engine;
 pub mod grammar;
 pub mod grammar_test;

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use super::found::ROOT;
 use super::probe::{self, Found, Writable};
 use super::{CliError, Console};
 use crate::api::{Listen, Role};
 use crate::config::{Config, ConfigArgs, DEFAULT_GRAMMARS, Files, Loaded, SourceConfig, Start, load};
 use crate::conversation::Settings;
+use crate::discover::{Discover, Found as Product, Missing};
 use crate::engine::{Options, recognise};
-use crate::grammar::{Library, Origin};
+use crate::grammar::{Grammar, Library, Origin};
 use crate::text::display;
 
 /// Paths of one source that are shown.
@@ -36,17 +38,22 @@ struct Report<'r, 'c> {
 /// # Errors
 /// Something has to be mended, or the output fails.
 pub fn run(args: &CheckArgs, console: &mut Console<'_>, files: &dyn Files) -> Result<(), CliError> {
+    look(args, console, files, Path::new(ROOT))
+}
+
+/// The same on the machine whose files stand under this path.
+fn look(args: &CheckArgs, console: &mut Console<'_>, files: &dyn Files, root: &Path) -> Result<(), CliError> {
     let Loaded { config, library, file } = load(&args.config, files)?;
     let mut report = Report { console, problems: 0 };
-    let name = file.as_ref().map_or_else(|| "none: the command line says it all".to_owned(), |file| file.display().to_string());
+    let none = if config.looks_for_logs() { "none: everything is as shipped" } else { "none: the command line says it all" };
+    let name = file.as_ref().map_or_else(|| none.to_owned(), |file| file.display().to_string());
     report.say("configuration", &name)?;
     report.database(&config)?;
     report.grammars(&config, &library)?;
     report.listen(&config)?;
     report.tokens(&config)?;
-    if config.sources.is_empty() {
-        let file = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
-        report.problem(&crate::config::ConfigError::NoSources { file }.to_string())?;
+    if config.looks_for_logs() {
+        report.found(&Discover::new(&library, root), &args.config, &library)?;
     }
     for source in &config.sources {
         report.source(source, &library)?;
@@ -140,6 +147,41 @@ impl Report<'_, '_> {
         self.say("tokens", &if tokens.is_empty() { "none".to_owned() } else { tokens.join(", ") })
     }
 
+    /// What is watched when no source is named.
+    fn found(&mut self, discover: &Discover, args: &ConfigArgs, library: &Library) -> Result<(), CliError> {
+        let found = discover.look();
+        let watched = found.iter().filter(|found| !found.paths.is_empty()).count();
+        self.say(
+            "sources",
+            &format!("none is named: {watched} found where installed products keep their logs; a log that appears later is watched, too"),
+        )?;
+        for product in &found {
+            if !product.paths.is_empty() {
+                self.source(&SourceConfig::found(&product.name, product.paths.clone(), args), library)?;
+            }
+            // What cannot be read was said of the path.
+            let missing = product.missing.iter().filter(|missing| !matches!(missing, Missing::Unreadable(_))).cloned().collect();
+            for advice in (Product { missing, ..product.clone() }).advice(discover) {
+                self.warn(&advice)?;
+            }
+        }
+        if found.is_empty() {
+            let products: Vec<&str> = discover.products().map(|(name, _)| name).collect();
+            self.warn(&format!("none of these is installed: {}; name a log in a [[source]]", products.join(", ")))?;
+        }
+        Ok(())
+    }
+
+    /// The settings of the product that would reveal more.
+    fn more(&mut self, grammar: &Grammar) -> Result<(), CliError> {
+        for tells in &grammar.tells {
+            if let Some(more) = &tells.more {
+                self.say("  for more", &format!("{}: {more}", tells.at))?;
+            }
+        }
+        Ok(())
+    }
+
     fn source(&mut self, source: &SourceConfig, library: &Library) -> Result<(), CliError> {
         self.say("source", &source.name)?;
         let start = match source.start {
@@ -153,6 +195,9 @@ impl Report<'_, '_> {
         self.say("  reading", &format!("a log that was never read starts {start}; stamps without zone are {zone}{tls}"))?;
         if let Some(grammar) = &source.grammar {
             self.say("  grammar", grammar)?;
+        }
+        if let Some(grammar) = source.grammar.as_ref().and_then(|name| library.get(name)) {
+            self.more(grammar)?;
         }
         for pattern in &source.paths {
             let paths = crate::source::logs_of(pattern);
@@ -199,10 +244,11 @@ impl Report<'_, '_> {
             Options { settings, zone: source.zone.clone(), time_format: source.time_format.clone(), proxies: source.proxies.clone() };
         let found = if head.is_empty() { None } else { recognise(library, &options, head) };
         match (found, &source.grammar) {
-            (Some(found), None) => self.say(
-                "  grammar",
-                &format!("{} (recognised: it knows {} of the first {} lines)", found.grammar.name, found.known, found.of),
-            ),
+            (Some(found), None) => {
+                let (known, of) = (found.known, found.of);
+                self.say("  grammar", &format!("{} (recognised: it knows {known} of the first {of} lines)", found.grammar.name))?;
+                self.more(&found.grammar)
+            }
             (Some(found), Some(given)) if found.telling > 0 && found.grammar.name != *given => {
                 self.warn(&format!("this looks like a log of {}, not of {given}", found.grammar.name))
             }

@@ -72,9 +72,13 @@ source         recognised
   reading      a log that was never read starts at the beginning; stamps without zone are UTC, TLS on 8883
   path         DIR/m.log (193 bytes)
   grammar      mosquitto (recognised: it knows 3 of the first 4 lines)
+  for more     up to 2.0.12, default log_type: a newer release names the client; log_type all gives the address of each refusal
+  for more     2.0.13 to 2.0.22, default log_type: 2.1 names the address of each refusal
 source         given
   reading      a log that was never read starts at the end; stamps without zone are UTC
   grammar      mosquitto
+  for more     up to 2.0.12, default log_type: a newer release names the client; log_type all gives the address of each refusal
+  for more     2.0.13 to 2.0.22, default log_type: 2.1 names the address of each refusal
   path         DIR/m.log (193 bytes)
   path         standard input
 
@@ -130,13 +134,47 @@ source         a
     );
 }
 
-#[test]
-fn no_source_is_a_problem() {
-    let (result, out) = check("database = \"DIR/t.db\"\ngrammars = \"DIR/grammars\"\n");
-    assert_eq!(result.unwrap_err().exit_code(), 2);
-    assert!(out.contains("  problem: there is nothing to watch: add a [[source]] to DIR/t.toml, or name a log with --log PATH\n"), "{out}");
+/// What `check` prints without any source on a machine with these files, after the line "sources"; `DIR` stands for its root.
+fn found(files: &[(&str, &str)]) -> String {
+    let dir = place("database = \"DIR/t.db\"\ngrammars = \"DIR/grammars\"\n");
+    for (path, text) in files {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let config = dir.path().join("t.toml");
+    let line = Line::try_parse_from(["check", "--timezone", "UTC", "--config", config.to_str().unwrap()]).unwrap();
+    let (result, out, _) = testing::run("", |console| look(&line.check, console, &Disk, dir.path()));
+    result.unwrap();
+    let out = out.replace(&dir.path().display().to_string(), "DIR");
+    out[out.find("sources").unwrap()..].to_owned()
 }
 
+#[test]
+fn without_a_source_the_logs_of_installed_products_are_found() {
+    let log = "1767225600: mosquitto version 2.0.18 starting\n1767225601: New connection from 192.0.2.7:50000 on port 1883.\n";
+    let out = found(&[("var/log/mosquitto/mosquitto.log", log), ("usr/sbin/mosquitto", ""), ("usr/local/bin/rumqttd", "")]);
+    assert_data_eq!(
+        out,
+        str![[r#"
+sources        none is named: 1 found where installed products keep their logs; a log that appears later is watched, too
+source         mosquitto
+  reading      a log that was never read starts at the beginning; stamps without zone are UTC
+  grammar      mosquitto
+  for more     up to 2.0.12, default log_type: a newer release names the client; log_type all gives the address of each refusal
+  for more     2.0.13 to 2.0.22, default log_type: 2.1 names the address of each refusal
+  path         DIR/var/log/mosquitto/mosquitto.log (108 bytes)
+  warning: rumqttd is installed (its unit is rumqttd.service) and no log of it was found: [..]
+
+"#]]
+    );
+}
+
+#[test]
+fn where_nothing_is_installed_what_was_looked_for_is_named() {
+    let out = found(&[]);
+    assert!(out.contains("  warning: none of these is installed: activemq, amqtt, ejabberd, emqx, "), "{out}");
+}
 #[test]
 fn a_faulty_file_shows_its_faults() {
     let (result, out) = check("databse = 1\n");

@@ -10,6 +10,7 @@ pub mod console;
 pub mod delete;
 mod error;
 pub mod explain;
+mod found;
 pub mod grammar;
 mod grammar_list;
 pub mod list;

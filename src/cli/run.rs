@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::common::Failure;
+use super::found;
 use crate::api::{Api, Limits, Listen, Listener, Tokens, bind, serve};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigArgs, ConfigError, Disk, Level, Loaded, SourceConfig, Start, load};
@@ -38,11 +39,7 @@ pub struct RunArgs {
 /// A wrong configuration, a database or address that cannot be used, a store that breaks.
 pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
     let wrong = |error: ConfigError| Failure::usage(error.render(std::io::stderr().is_terminal()));
-    let Loaded { config, library, file } = load(&args.config, &Disk).map_err(wrong)?;
-    if config.sources.is_empty() {
-        let file = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
-        return Err(wrong(ConfigError::NoSources { file }));
-    }
+    let Loaded { config, library, .. } = load(&args.config, &Disk).map_err(wrong)?;
     start_log(config.log);
     let settings = store::Settings { retention: config.retention, max_clients: config.max_clients };
     let store: Arc<dyn store::Store> =
@@ -68,6 +65,9 @@ pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
             Arc::clone(&shared),
         );
         let mut ingest = ingest.map_err(|error| Failure::work(error.to_string()))?;
+        if config.looks_for_logs() {
+            ingest.find_more(found::finder(&args.config, Arc::clone(&library)));
+        }
         // The files are opened before anybody hears that we run: a rotation from here on is followed.
         ingest.begin().map_err(|error| Failure::work(error.to_string()))?;
         announce(&config, &listeners);
@@ -118,7 +118,7 @@ fn sources(config: &Config, library: &Library) -> Vec<daemon::SourceConfig> {
     config.sources.iter().map(|source| one(source, library)).collect()
 }
 
-fn one(source: &SourceConfig, library: &Library) -> daemon::SourceConfig {
+pub(super) fn one(source: &SourceConfig, library: &Library) -> daemon::SourceConfig {
     let mut spec = SourceSpec::new(&source.name, source.paths.clone());
     spec.start = match source.start {
         Start::Beginning => source::Start::Beginning,

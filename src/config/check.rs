@@ -10,7 +10,7 @@ use super::read::{Raw, RawSource};
 use crate::api::{Listen, ListenError};
 use crate::grammar::{Diagnostic, Faults, LibraryError, near};
 
-/// Without a file the database lies in the working directory: a quick look needs no rights.
+/// For logs that the command line names the database lies in the working directory: a quick look needs no rights.
 const DATABASE_WITHOUT_FILE: &str = "turnaway.db";
 
 impl Raw {
@@ -20,7 +20,7 @@ impl Raw {
     /// # Errors
     /// [`ConfigError::Invalid`] with every fault of the file, of the grammars and of the command line.
     pub fn check(file: Option<Raw>, args: &ConfigArgs, grammars: Result<Vec<String>, LibraryError>) -> Result<Config, ConfigError> {
-        let has_file = file.is_some();
+        let is_quick_look = file.is_none() && !args.logs.is_empty();
         let mut raw = file.unwrap_or_default();
         let (known, broken) = match grammars {
             Ok(names) => (Some(names), None),
@@ -48,7 +48,7 @@ impl Raw {
         let plain = Config::default();
         let database = args.database.clone().or(raw.database);
         Ok(Config {
-            database: database.unwrap_or_else(|| if has_file { plain.database } else { DATABASE_WITHOUT_FILE.into() }),
+            database: database.unwrap_or_else(|| if is_quick_look { DATABASE_WITHOUT_FILE.into() } else { plain.database }),
             grammars: raw.grammars.map(|text| text.value.into()),
             retention: raw.retention.unwrap_or(plain.retention),
             max_clients: raw.max_clients.unwrap_or(plain.max_clients),

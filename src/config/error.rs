@@ -8,15 +8,6 @@ use crate::grammar::{Faults, LibraryError, render};
 /// Why there is no configuration to run. All of these are the user's to mend: exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// No file was named, and the default one is not there.
-    #[error(
-        "there is no configuration: {} is not there; name a log with --log PATH, a configuration with --config FILE, \
-         or make that file (systemd/turnaway.toml explains every key)", path.display()
-    )]
-    None {
-        /// The default file.
-        path: PathBuf,
-    },
     /// The file cannot be read.
     #[error("cannot read the configuration {}: {source}; check the path and its permissions", path.display())]
     Read {
@@ -24,12 +15,6 @@ pub enum ConfigError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
-    },
-    /// It names no log.
-    #[error("there is nothing to watch: add a [[source]] to {file}, or name a log with --log PATH")]
-    NoSources {
-        /// The file, or what stands for it.
-        file: String,
     },
     /// Faults, all of them.
     #[error("{0}")]

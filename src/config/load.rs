@@ -44,14 +44,15 @@ pub struct Loaded {
     pub config: Config,
     /// The grammars, built in and its own.
     pub library: Library,
-    /// The file; none when everything stands on the command line.
+    /// The file; none when everything stands on the command line, or when no file was named and the default one is not there.
     pub file: Option<PathBuf>,
 }
 
-/// Loads what the command line asks for: its file, or the default one; no file at all when it names logs and no file.
+/// Loads what the command line asks for: its file, or the default one, which need not be there; no file at all when it names logs
+/// and no file.
 ///
 /// # Errors
-/// The file is not there, cannot be read, or something in it, in the grammars or on the command line is wrong.
+/// The file that it names is not there, cannot be read, or something in it, in the grammars or on the command line is wrong.
 pub fn load(args: &ConfigArgs, files: &dyn Files) -> Result<Loaded, ConfigError> {
     let file = match &args.config {
         Some(path) => Some(path.clone()),
@@ -59,7 +60,8 @@ pub fn load(args: &ConfigArgs, files: &dyn Files) -> Result<Loaded, ConfigError>
         None if !args.logs.is_empty() => None,
         None => Some(PathBuf::from(DEFAULT_FILE)),
     };
-    let mut raw = file.as_deref().map(|path| read(path, args.config.is_none(), files)).transpose()?;
+    let mut raw = file.as_deref().map(|path| read(path, args.config.is_none(), files)).transpose()?.flatten();
+    let file = file.filter(|_| raw.is_some());
     let directory = grammars(raw.as_mut(), files);
     let (library, names) = match Library::load(directory.as_deref()) {
         Ok(library) => {
@@ -75,10 +77,11 @@ pub fn load(args: &ConfigArgs, files: &dyn Files) -> Result<Loaded, ConfigError>
     Ok(Loaded { config, library, file })
 }
 
-fn read(path: &Path, is_default: bool, files: &dyn Files) -> Result<Raw, ConfigError> {
+/// None: it is the default file, and not there.
+fn read(path: &Path, is_default: bool, files: &dyn Files) -> Result<Option<Raw>, ConfigError> {
     match files.read(path) {
-        Ok(text) => Ok(Raw::read(&path.display().to_string(), &text)),
-        Err(error) if is_default && error.kind() == io::ErrorKind::NotFound => Err(ConfigError::None { path: path.to_owned() }),
+        Ok(text) => Ok(Some(Raw::read(&path.display().to_string(), &text))),
+        Err(error) if is_default && error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+use super::args::ConfigArgs;
 use crate::api::{Listen, TokenConfig};
 use crate::model::Millis;
 use crate::record::time::TimeFormat;
@@ -44,8 +45,15 @@ pub struct Config {
     pub log: Level,
     /// Who may come in by TCP.
     pub tokens: Vec<TokenConfig>,
-    /// The logs; their names differ. There may be none.
+    /// The logs; their names differ. None: those of installed products are looked for.
     pub sources: Vec<SourceConfig>,
+}
+
+impl Config {
+    /// Whether the logs of installed products are to be looked for, because none is named.
+    pub fn looks_for_logs(&self) -> bool {
+        self.sources.is_empty()
+    }
 }
 
 impl Default for Config {
@@ -90,6 +98,15 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
+    /// The log of an installed product that was found where the product's grammar says.
+    pub fn found(grammar: &str, paths: Vec<String>, args: &ConfigArgs) -> SourceConfig {
+        let mut source = SourceConfig::new(grammar, paths);
+        source.grammar = Some(grammar.to_owned());
+        source.zone = args.timezone.clone().unwrap_or(source.zone);
+        source.tls_ports.clone_from(&args.tls_ports);
+        source
+    }
+
     /// A source with the default settings, in the system's zone.
     pub fn new(name: impl Into<String>, paths: Vec<String>) -> SourceConfig {
         SourceConfig {

@@ -32,6 +32,12 @@ const BREATH: Duration = Duration::from_millis(100);
 /// How long to wait before a commit that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How often logs that nobody named are looked for.
+const LOOK_EVERY: Millis = 10_000;
+
+/// Looks for logs that nobody named; gives all that are there now.
+pub type Finder = Box<dyn FnMut() -> Vec<SourceConfig> + Send>;
+
 /// Why reading stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
@@ -77,6 +83,8 @@ pub struct Ingest {
     rest: Rest,
     counted: Stats,
     expired: Millis,
+    finder: Option<Finder>,
+    looked: Option<Millis>,
     /// What was said of each log last, so that a state is logged when it changes and not every second.
     told: BTreeMap<PathBuf, (LogState, Option<String>)>,
 }
@@ -126,8 +134,46 @@ impl Ingest {
             rest: Rest::default(),
             counted: Stats::default(),
             expired: 0,
+            finder: None,
+            looked: None,
             told: BTreeMap::new(),
         })
+    }
+
+    /// Watches what this finds, too, now and from time to time. What was found once is watched from then on.
+    pub fn find_more(&mut self, finder: Finder) {
+        self.finder = Some(finder);
+    }
+
+    fn find(&mut self, now: Millis) -> Result<(), IngestError> {
+        let is_due = self.looked.is_none_or(|looked| now - looked >= LOOK_EVERY || now < looked);
+        // What is not written yet would be read again from the stored position.
+        let Some(finder) = self.finder.as_mut().filter(|_| is_due && self.batch.is_empty()) else { return Ok(()) };
+        self.looked = Some(now);
+        let mut new = finder();
+        // A log that is away for a moment is still watched; a further one of the same product opens its source anew.
+        for config in &mut new {
+            let old = self.sources.iter().find(|old| old.config.spec.name == config.spec.name);
+            let mut paths = old.map(|old| old.config.spec.paths.clone()).unwrap_or_default();
+            config.spec.paths.retain(|path| !paths.contains(path));
+            paths.append(&mut config.spec.paths.clone());
+            let is_known = config.spec.paths.is_empty();
+            config.spec.paths = if is_known { Vec::new() } else { paths };
+        }
+        new.retain(|config| !config.spec.paths.is_empty());
+        if new.is_empty() {
+            return Ok(());
+        }
+        let loaded = self.store.load()?;
+        let bell = self.doorbell.bell();
+        for config in new {
+            let (name, paths) = (config.spec.name.clone(), config.spec.paths.join(", "));
+            tracing::info!(source = name, paths, "found a log; watching");
+            self.sources.retain(|source| source.config.spec.name != name);
+            self.sources.push(Source::open(config, &self.library, &loaded.positions, &loaded.conversations, &bell)?);
+        }
+        self.sources.sort_by_key(|source| !source.is_terminator());
+        Ok(())
     }
 
     /// To stop it from another thread: set the flag, then ring.
@@ -185,6 +231,7 @@ impl Ingest {
 
     fn once(&mut self, patient: bool) -> Result<bool, IngestError> {
         let now = self.clock.now();
+        self.find(now)?;
         let mut read = 0;
         let behind = self.join.look_at(&self.sources);
         let mut taker = Taker { batch: &mut self.batch, metrics: &self.metrics, clear: self.clear_on_success };

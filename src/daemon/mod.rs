@@ -10,6 +10,6 @@ mod rest;
 mod source;
 mod status;
 
-pub use ingest::{Ingest, IngestError};
+pub use ingest::{Finder, Ingest, IngestError};
 pub use source::SourceConfig;
 pub use status::Shared;

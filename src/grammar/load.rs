@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::Faults;
 use super::fact::Fact;
+use super::install::install;
 use super::literal;
 use super::load_record::{colours, endings, framing, keys, lists, secret, structure, tells, with_ending};
 use super::matcher::Matcher;
@@ -86,6 +87,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let structures: Vec<_> = top.tables(reader, "fields").into_iter().filter_map(|(table, span)| structure(reader, table, span)).collect();
     let secrets = top.tables(reader, "secret").into_iter().filter_map(|(table, span)| secret(reader, table, span)).collect();
     let tells = top.tables(reader, "tells").into_iter().filter_map(|(table, span)| tells(reader, table, span)).collect();
+    let install = install(reader, &mut top);
     let own_texts = Texts { entries: top.tables(reader, "text").into_iter().map(|(table, span)| text(reader, table, span)).collect() };
     let made_up_random = top.flag(reader, "made_up_random").unwrap_or(false);
     let multiline: Vec<Multiline> =
@@ -151,6 +153,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         own_texts,
         secrets,
         tells,
+        install,
     })
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod decode;
 mod diagnostic;
 mod fact;
+mod install;
 mod library;
 pub mod literal;
 mod load;
@@ -18,6 +19,7 @@ mod texts;
 
 pub use diagnostic::{Diagnostic, Faults, render};
 pub use fact::{Fact, Kind};
+pub use install::Install;
 pub use library::{Library, LibraryError, Origin};
 pub use load::{FORMAT, load, load_texts};
 pub use matcher::{Captures, Matcher, Reached, ip};

@@ -62,6 +62,8 @@ pub struct Grammar {
     pub secrets: Vec<SecretForm>,
     /// What the log tells at each of its levels.
     pub tells: Vec<Tells>,
+    /// Where an installed one keeps its log and settings.
+    pub install: Option<super::install::Install>,
 }
 
 /// What names a conversation.
