@@ -19,6 +19,7 @@ pub mod conversation;
 pub mod daemon;
 pub mod discover;
 pub mod engine;
+pub mod events;
 pub mod grammar;
 pub mod grammar_test;
 pub mod link;

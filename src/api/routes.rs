@@ -83,7 +83,11 @@ pub(super) async fn answer(api: &Arc<Api>, place: &Arc<Place>, peer: Peer, reque
         Ok(()) => dispatch(api, place, peer, &parts).await,
         Err(error) => Err(error),
     };
-    answered.unwrap_or_else(|error| answer::error(&error, api.clock.now()))
+    let response = answered.unwrap_or_else(|error| answer::error(&error, api.clock.now()));
+    // What is in no table is one, whatever a stranger asks for.
+    let (method, path) = find(parts.method.as_str(), parts.uri.path()).map_or(("other", "other"), |route| (route.method, route.path));
+    api.metrics.request(method, path, response.status().as_u16());
+    response
 }
 
 async fn dispatch(api: &Arc<Api>, place: &Arc<Place>, peer: Peer, parts: &hyper::http::request::Parts) -> Result<Response<Body>, ApiError> {
@@ -123,7 +127,10 @@ fn find(method: &str, path: &str) -> Result<&'static Route, ApiError> {
 fn open(api: &Arc<Api>, endpoint: Endpoint, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
     match endpoint {
         Endpoint::Page(asset) => Ok(page::serve(asset, headers)),
-        Endpoint::Alive => answer::json(&Status { status: "alive" }),
+        Endpoint::Alive => match api.silence() {
+            Some(silence) => Err(ApiError::not_ready(format!("the thread that reads the logs has not moved for {silence} seconds"))),
+            None => answer::json(&Status { status: "alive" }),
+        },
         Endpoint::Ready => match (api.ready)() {
             Ok(()) => answer::json(&Status { status: "ready" }),
             Err(why) => Err(ApiError::not_ready(why)),
@@ -151,7 +158,7 @@ async fn closed(
         Endpoint::Metrics => {
             // A store that cannot be read takes one number away, not all.
             let rows = api.blocking(|store, _| store.count()).await.ok();
-            Ok(answer::text(api.metrics.render(rows)))
+            Ok(answer::text(api.metrics.render(rows, api.clock.now())))
         }
         Endpoint::Alive | Endpoint::Ready | Endpoint::Page(_) => Err(ApiError::no_such_path()),
     }

@@ -52,7 +52,16 @@ impl std::fmt::Debug for Api {
     }
 }
 
+/// The thread that reads goes round at least every other second; after this it hangs.
+const HANGS: Millis = 60_000;
+
 impl Api {
+    /// For how many seconds the thread that reads has not gone round, if that is too long.
+    pub(super) fn silence(&self) -> Option<Millis> {
+        let silence = self.clock.now() - self.metrics.last_pass()?;
+        (silence > HANGS).then_some(silence / 1000)
+    }
+
     /// Asks the store on a thread where waiting for the disk holds nobody up.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,

@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigArgs, ConfigError, Disk, Level, Loaded, Source
 use crate::conversation::Settings;
 use crate::daemon::{self, Ingest, IngestError, Shared};
 use crate::engine::Options;
+use crate::events::Outputs;
 use crate::grammar::Library;
 use crate::metrics::Metrics;
 use crate::signals::Stop;
@@ -68,6 +69,10 @@ pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
         if config.looks_for_logs() {
             ingest.find_more(found::finder(&args.config, Arc::clone(&library)));
         }
+        let outputs = Outputs::start(&config.outputs, &store, &clock, &metrics).map_err(|error| Failure::work(error.to_string()))?;
+        if let Some(notice) = outputs.notice() {
+            ingest.tell_events(notice);
+        }
         // The files are opened before anybody hears that we run: a rotation from here on is followed.
         ingest.begin().map_err(|error| Failure::work(error.to_string()))?;
         announce(&config, &listeners);
@@ -84,7 +89,9 @@ pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
             metrics,
             limits: Limits::default(),
         };
-        work(ingest, listeners, api, stop).await
+        let result = work(ingest, listeners, api, stop).await;
+        outputs.stop();
+        result
     })
 }
 

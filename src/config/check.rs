@@ -62,6 +62,7 @@ impl Raw {
             log: raw.log.unwrap_or(plain.log),
             tokens: raw.tokens,
             sources,
+            outputs: raw.outputs,
         })
     }
 }

@@ -60,7 +60,7 @@ pub fn load(args: &ConfigArgs, files: &dyn Files) -> Result<Loaded, ConfigError>
         None if !args.logs.is_empty() => None,
         None => Some(PathBuf::from(DEFAULT_FILE)),
     };
-    let mut raw = file.as_deref().map(|path| read(path, args.config.is_none(), files)).transpose()?.flatten();
+    let mut raw = file.as_deref().map(|path| read(path, path == Path::new(DEFAULT_FILE), files)).transpose()?.flatten();
     let file = file.filter(|_| raw.is_some());
     let directory = grammars(raw.as_mut(), files);
     let (library, names) = match Library::load(directory.as_deref()) {

@@ -11,6 +11,7 @@ mod load;
 mod model;
 mod name;
 mod read;
+mod read_output;
 mod value;
 
 #[cfg(test)]

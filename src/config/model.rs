@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::args::ConfigArgs;
 use crate::api::{Listen, TokenConfig};
+use crate::events::OutputConfig;
 use crate::model::Millis;
 use crate::record::time::TimeFormat;
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub tokens: Vec<TokenConfig>,
     /// The logs; their names differ. None: those of installed products are looked for.
     pub sources: Vec<SourceConfig>,
+    /// Who is told of refused attempts.
+    pub outputs: Vec<OutputConfig>,
 }
 
 impl Config {
@@ -70,6 +73,7 @@ impl Default for Config {
             log: Level::default(),
             tokens: Vec::new(),
             sources: Vec::new(),
+            outputs: Vec::new(),
         }
     }
 }

@@ -7,8 +7,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::model::{Level, Start};
+use super::read_output::{hook, output};
 use super::value;
 use crate::api::{Hash, Listen, Role, TokenConfig};
+use crate::events::OutputConfig;
 use crate::grammar::{Diagnostic, Reader, Table, Text, near};
 use crate::model::Millis;
 use crate::record::time::TimeFormat;
@@ -37,6 +39,7 @@ pub struct Raw {
     pub(super) has_tokens: bool,
     pub(super) tokens: Vec<TokenConfig>,
     pub(super) sources: Vec<RawSource>,
+    pub(super) outputs: Vec<OutputConfig>,
 }
 
 /// A `[[source]]`.
@@ -93,6 +96,12 @@ impl Raw {
         for (entry, span) in table.tables(reader, "source") {
             let source = read_source(reader, entry, span);
             self.sources.push(source);
+        }
+        for (entry, span) in table.tables(reader, "output") {
+            output(reader, entry, span, &mut self.outputs);
+        }
+        for (entry, span) in table.tables(reader, "hook") {
+            hook(reader, entry, span, &mut self.outputs);
         }
         table.finish(reader);
     }
@@ -195,7 +204,7 @@ fn glob(reader: &mut Reader<'_>, text: Text) -> Option<Text> {
     None
 }
 
-fn name(reader: &mut Reader<'_>, text: Text) -> Option<Text> {
+pub(super) fn name(reader: &mut Reader<'_>, text: Text) -> Option<Text> {
     match value::name_fault(&text.value) {
         None => Some(text),
         Some(expected) => {
@@ -206,12 +215,12 @@ fn name(reader: &mut Reader<'_>, text: Text) -> Option<Text> {
 }
 
 /// A value that a function of `value` reads.
-fn checked<T>(reader: &mut Reader<'_>, text: &Text, what: &str, read: fn(&str) -> Result<T, String>) -> Option<T> {
+pub(super) fn checked<T>(reader: &mut Reader<'_>, text: &Text, what: &str, read: fn(&str) -> Result<T, String>) -> Option<T> {
     read(&text.value).map_err(|expected| reader.fault(text.span.clone(), format!("{:?} is no {what}", text.value), expected)).ok()
 }
 
 /// One of a few words.
-fn word<T: Copy>(reader: &mut Reader<'_>, text: &Text, what: &str, words: &[(&str, T)]) -> Option<T> {
+pub(super) fn word<T: Copy>(reader: &mut Reader<'_>, text: &Text, what: &str, words: &[(&str, T)]) -> Option<T> {
     let found = words.iter().find(|(word, _)| *word == text.value);
     if found.is_none() {
         let expected = near(&text.value, words.iter().map(|(word, _)| *word), "expected one of");

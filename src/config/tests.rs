@@ -68,10 +68,11 @@ fn the_example_is_the_default_and_its_examples_load() {
     assert_eq!(loaded(defaults, "").unwrap(), Config::default());
     let config = loaded(uncommented("##").leak(), "").unwrap();
     assert_eq!((config.sources.len(), config.tokens.len(), config.listen.len(), config.hosts.len()), (1, 1, 2, 1));
+    assert_eq!(config.outputs.len(), 3);
     // ... and the two kinds together name every key that there is.
     let all = faults("nothing = 1", "");
     let keys = all.split_once("the keys are ").unwrap().1.trim();
-    for key in keys.split(", ").filter(|key| !matches!(*key, "token" | "source")) {
+    for key in keys.split(", ").filter(|key| !matches!(*key, "token" | "source" | "output" | "hook")) {
         assert!(defaults.contains(&format!("{key} = ")), "{key}");
     }
 }
@@ -120,6 +121,86 @@ max_line = 2048
     assert_eq!(config.listen, [Listen::Tcp("[::1]:1".parse().unwrap()), Listen::Unix("/s".into())]);
     assert_eq!((config.retention, config.max_clients, config.clear_on_success), (Some(36 * 3_600_000), 7, false));
     assert_eq!((config.hosts, config.log, config.database), (vec!["mqtt.example.org".to_owned()], Level::Debug, PathBuf::from("/d")));
+}
+
+#[test]
+fn outputs_and_hooks() {
+    use std::time::Duration;
+
+    use crate::events::{Action, Format, HookConfig, OutputConfig, Target};
+    let text = r#"
+[[output]]
+name = "file"
+to = "/var/log/turnaway/events"
+format = "pairs"
+[[output]]
+name = "log"
+to = "syslog"
+[[hook]]
+name = "ban"
+command = ["/bin/ban", "-x"]
+per_minute = 6
+timeout = "30s"
+max_age = "1h"
+[[hook]]
+name = "post"
+url = "http://127.0.0.1:9000/hook"
+"#;
+    let hook = |action, per_minute, timeout, max_age| {
+        Target::Hook(HookConfig { action, per_minute, timeout: Duration::from_secs(timeout), max_age })
+    };
+    let output = |name: &str, target| OutputConfig { name: name.to_owned(), target };
+    assert_eq!(
+        loaded(text, "").unwrap().outputs,
+        [
+            output("file", Target::File("/var/log/turnaway/events".into(), Format::Pairs)),
+            output("log", Target::Syslog(Format::Json)),
+            output("ban", hook(Action::Command(vec!["/bin/ban".to_owned(), "-x".to_owned()]), 6, 30, 3_600_000)),
+            output("post", hook(Action::Post("http://127.0.0.1:9000/hook".parse().unwrap()), 60, 10, 600_000)),
+        ]
+    );
+}
+
+#[test]
+fn faults_of_outputs_and_hooks() {
+    let text = r#"
+[[output]]
+name = "a"
+to = "events.json"
+format = "xml"
+[[hook]]
+name = "b"
+command = "curl -d x"
+url = "http://x/"
+[[hook]]
+name = "c"
+command = ["curl"]
+[[hook]]
+name = "d"
+url = "https://example.org/"
+timeout = "0"
+[[hook]]
+name = "e"
+[[output]]
+name = "f"
+to = "stdout"
+[[hook]]
+name = "f"
+command = ["/x"]
+"#;
+    let shown = faults(text, "");
+    for message in [
+        "\"events.json\" is no place for events",
+        "\"xml\" is no format",
+        "this hook has both a command and a url",
+        "this is no absolute path",
+        "\"https://example.org/\" is no address to post to",
+        "\"0\" is no duration",
+        "this hook does nothing",
+        "another output or hook is named \"f\"",
+    ] {
+        assert!(shown.contains(message), "{message} in {shown}");
+    }
 }
 
 #[test]

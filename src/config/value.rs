@@ -42,6 +42,26 @@ pub fn retention(text: &str) -> Result<Option<Millis>, String> {
     }
 }
 
+/// A time that passes, in milliseconds: the same units, and not nothing.
+///
+/// # Errors
+/// What was expected.
+pub(super) fn duration(text: &str) -> Result<Millis, String> {
+    let wrong = || "expected a number with a unit (s, m, h, d) like \"10s\"".to_owned();
+    retention(text).map_err(|_| wrong())?.ok_or_else(wrong)
+}
+
+/// Where to post to: `http://HOST[:PORT][/PATH]`.
+///
+/// # Errors
+/// What was expected.
+pub(super) fn http(text: &str) -> Result<hyper::Uri, String> {
+    let expected = "expected http://HOST:PORT/PATH; for https use a command, like [\"/usr/bin/curl\", …], or a proxy on this machine";
+    let uri: hyper::Uri = text.parse().map_err(|_| expected.to_owned())?;
+    let is_plain = uri.scheme_str() == Some("http") && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if is_plain { Ok(uri) } else { Err(expected.to_owned()) }
+}
+
 /// A place to listen on: `ADDRESS:PORT`, or `unix:PATH`.
 ///
 /// # Errors

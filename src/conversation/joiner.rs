@@ -143,6 +143,11 @@ pub struct Joiner {
 }
 
 impl Joiner {
+    /// How much was forgotten since the start because there was too much of it.
+    pub fn evicted(&self) -> u64 {
+        self.open.evicted + self.keyed.evicted
+    }
+
     /// The open connections.
     pub fn open(&self) -> &Open {
         &self.open

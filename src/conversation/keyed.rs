@@ -82,6 +82,9 @@ pub(super) struct Keyed {
     /// Those that wait.
     waiting: BTreeSet<String>,
     turn: u64,
+    /// How many had to make room since the start.
+    #[serde(skip)]
+    pub(super) evicted: u64,
 }
 
 impl Keyed {
@@ -111,6 +114,7 @@ impl Keyed {
     pub(super) fn put(&mut self, key: String, mut conversation: Conversation) -> Option<Conversation> {
         self.take(&key);
         let oldest = if self.by_key.len() >= MOST { self.order.first_key_value().map(|(_, key)| key.clone()) } else { None };
+        self.evicted += u64::from(oldest.is_some());
         let out = oldest.and_then(|oldest| self.take(&oldest)).filter(Conversation::waits);
         self.turn += 1;
         conversation.turn = self.turn;

@@ -64,6 +64,9 @@ pub struct Open {
     complete: bool,
     /// How many were opened.
     count: u64,
+    /// How many had to make room since the start.
+    #[serde(skip)]
+    pub(super) evicted: u64,
 }
 
 /// What is known of a refusal's connection in hindsight.
@@ -138,6 +141,7 @@ impl Open {
         self.count += 1;
         if self.list.len() >= MAX_OPEN {
             self.list.remove(0);
+            self.evicted += 1;
             self.complete = false;
         }
         self.list.push(Opened { facts, ts, line, guessed: false, passed: false, apart: self.behind, number: self.count });

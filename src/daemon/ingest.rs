@@ -11,10 +11,10 @@ use super::rest::Rest;
 use super::source::{Source, SourceConfig};
 use super::status::{Shared, of};
 use crate::clock::Clock;
-use crate::engine::Stats;
+use crate::events::Notice;
 use crate::grammar::Library;
 use crate::link::Side;
-use crate::metrics::Metrics;
+use crate::metrics::{Counts, Metrics};
 use crate::model::{Attempt, Millis};
 use crate::source::{Bell, Doorbell, LogState, SourceError};
 use crate::store::{Batch, Store, StoreError};
@@ -59,8 +59,8 @@ struct Taker<'a> {
 impl Taker<'_> {
     fn take(&mut self, attempt: Attempt, reread: bool) {
         match &attempt {
-            Attempt::Refused(row) => self.metrics.refused(row.reason_code),
-            Attempt::Accepted(..) => self.metrics.accepted(),
+            Attempt::Refused(row) => self.metrics.refused(&row.broker, row.reason_code),
+            Attempt::Accepted(key, _) => self.metrics.accepted(&key.broker),
             Attempt::Revised(_) | Attempt::Proxied(_) => {}
         }
         self.batch.push(attempt, self.clear, reread);
@@ -81,8 +81,10 @@ pub struct Ingest {
     clear_on_success: bool,
     batch: Batch,
     rest: Rest,
-    counted: Stats,
+    /// What was counted of each source, and when nothing was left to read.
+    counted: BTreeMap<String, (Counts, Option<Millis>)>,
     expired: Millis,
+    notice: Option<Arc<Notice>>,
     finder: Option<Finder>,
     looked: Option<Millis>,
     /// What was said of each log last, so that a state is logged when it changes and not every second.
@@ -132,12 +134,19 @@ impl Ingest {
             clear_on_success,
             batch: Batch::default(),
             rest: Rest::default(),
-            counted: Stats::default(),
+            counted: BTreeMap::new(),
             expired: 0,
+            notice: None,
             finder: None,
             looked: None,
             told: BTreeMap::new(),
         })
+    }
+
+    /// Keeps events of the attempts, and rings when there are new ones.
+    pub fn tell_events(&mut self, notice: Arc<Notice>) {
+        self.batch.keep_events(true);
+        self.notice = Some(notice);
     }
 
     /// Watches what this finds, too, now and from time to time. What was found once is watched from then on.
@@ -231,6 +240,7 @@ impl Ingest {
 
     fn once(&mut self, patient: bool) -> Result<bool, IngestError> {
         let now = self.clock.now();
+        self.metrics.alive(now);
         self.find(now)?;
         let mut read = 0;
         let behind = self.join.look_at(&self.sources);
@@ -258,7 +268,7 @@ impl Ingest {
         }
         self.commit(now, patient)?;
         if read > 0 || !more {
-            self.count();
+            self.count(now);
             self.shared.set_sources(of(&self.sources));
             self.tell();
         }
@@ -280,8 +290,11 @@ impl Ingest {
         let mut told = false;
         loop {
             match self.store.commit(&self.batch, now) {
-                Ok(_) => {
-                    self.metrics.committed();
+                Ok(stats) => {
+                    self.metrics.committed(stats.dropped_events);
+                    if let Some(notice) = self.notice.as_ref().filter(|_| !self.batch.events.is_empty()) {
+                        notice.ring();
+                    }
                     self.batch.clear();
                     if told {
                         tracing::info!("written; reading goes on");
@@ -298,6 +311,8 @@ impl Ingest {
                         tracing::error!(%error, "cannot write; reading waits and the write is tried again every second");
                         told = true;
                     }
+                    self.shared.set_missing(Some(format!("the store cannot be written: {error}")));
+                    self.metrics.alive(self.clock.now());
                     self.doorbell.wait(AGAIN);
                     if self.stop.load(Ordering::Acquire) {
                         return Ok(());
@@ -337,14 +352,16 @@ impl Ingest {
         self.told.retain(|path, _| there.contains(path));
     }
 
-    fn count(&mut self) {
-        let mut sum = Stats::default();
-        for log in self.sources.iter().flat_map(|source| source.logs.values()) {
-            sum.lines += log.stats().lines;
-            sum.matched += log.stats().matched;
+    fn count(&mut self, now: Millis) {
+        for source in &self.sources {
+            let (sum, mut state) = source.sums();
+            let (counted, caught_up) = self.counted.entry(source.config.spec.name.clone()).or_default();
+            if state.lag == 0 || caught_up.is_none() {
+                *caught_up = Some(now);
+            }
+            state.caught_up = *caught_up;
+            self.metrics.read(&source.config.spec.name, &sum.since(counted), state);
+            *counted = sum;
         }
-        self.metrics.lines(sum.lines.saturating_sub(self.counted.lines));
-        self.metrics.matched(sum.matched.saturating_sub(self.counted.matched));
-        self.counted = sum;
     }
 }

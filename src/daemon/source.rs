@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::log::LogWork;
 use crate::engine::Options;
 use crate::grammar::{Grammar, Library};
+use crate::metrics::{Counts, State};
 use crate::model::{Attempt, Millis};
-use crate::source::{Bell, Follower, Position, Progress, Sink, SourceError, SourceSpec, Stream, is_fifo};
+use crate::source::{Bell, Follower, LogState as Standing, Position, Progress, Sink, SourceError, SourceSpec, Stream, is_fifo};
 use crate::store::{Batch, LogState};
 
 /// One source, checked.
@@ -121,6 +122,29 @@ impl Source {
     /// Whether all files are as they were left, as far as a glance tells. Streams ring when they have something.
     pub(super) fn is_unchanged(&self) -> bool {
         self.follower.is_unchanged() && !self.logs.values().any(|log| log.reread)
+    }
+
+    /// What was read of all its logs, and how they stand.
+    pub(super) fn sums(&self) -> (Counts, State) {
+        let (mut counts, mut state) = (Counts::default(), State::default());
+        for log in self.follower.status().into_iter().chain(self.streams.iter().map(Stream::status)) {
+            counts.bytes += log.bytes;
+            counts.gaps += log.gaps;
+            state.lag += log.lag;
+            match log.state {
+                Standing::Following => state.following += 1,
+                Standing::Waiting => state.waiting += 1,
+                Standing::Failing => state.failing += 1,
+                Standing::Alias => {}
+            }
+        }
+        for stats in self.logs.values().map(LogWork::stats) {
+            counts.lines += stats.lines;
+            counts.matched += stats.matched;
+            counts.suspicious += stats.suspicious;
+            counts.evicted += stats.evicted;
+        }
+        (counts, state)
     }
 
     /// Whether a log waits for the rest of a record, so that time alone can finish it.

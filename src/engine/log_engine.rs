@@ -51,6 +51,12 @@ pub struct Stats {
     pub accepted: u64,
     /// Connections that ended without a word.
     pub probes: u64,
+    /// Records that no rule took and that speak of a failure.
+    #[serde(default)]
+    pub suspicious: u64,
+    /// What was forgotten of open connections and conversations because there were too many.
+    #[serde(default)]
+    pub evicted: u64,
 }
 
 impl Stats {
@@ -61,6 +67,8 @@ impl Stats {
         self.refused += other.refused;
         self.accepted += other.accepted;
         self.probes += other.probes;
+        self.suspicious += other.suspicious;
+        self.evicted += other.evicted;
     }
 }
 
@@ -106,7 +114,8 @@ impl Engine {
 
     /// Counts since the start.
     pub fn stats(&self) -> Stats {
-        self.stats
+        let evicted: u64 = self.streams.values().map(|(_, stream)| stream.joiner.evicted()).sum();
+        Stats { evicted: self.stats.evicted + evicted, ..self.stats }
     }
 
     /// An engine that looks at every line: what the prefilter is measured against.

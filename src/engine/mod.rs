@@ -6,6 +6,7 @@ mod log_engine;
 mod prefilter;
 mod recognise;
 mod stream;
+mod suspicion;
 #[cfg(test)]
 mod torn_tests;
 mod trace;

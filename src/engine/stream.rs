@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::log_engine::Stats;
+use super::suspicion::is_suspicious;
 use super::trace::{Fate, Trace};
 use crate::conversation::{Effect, Joiner, Said, Settings, TORN_BYTES};
 use crate::grammar::{Captures, Continues, Fact, Framing, Grammar, Heard, How, Kind, Message, Outcome, Rule, StructureFormat};
@@ -544,6 +545,7 @@ impl Stream {
         let fits = |rule: &Rule, captures: &Captures| (own.bare || !torn(rule)) && joiner.applies(grammar, rule, &heard(captures));
         let Some((rule, mut captures)) = grammar.find(message, fits) else {
             set(trace, |trace| trace.nearest = nearest(grammar, message.text()));
+            around.stats.suspicious += u64::from(is_suspicious(message.text()));
             return;
         };
         // Where two texts can be divided in several ways, what stands before it in its thread may say which one is meant.

@@ -1,10 +1,12 @@
 //! The types that travel through the program: what an attempt is, what a row is, and the reasons.
 
 mod attempt;
+mod event;
 mod reason;
 mod row;
 
 pub use attempt::{Attempt, Change, ClientKey, Identity, Link};
+pub use event::{Event, EventKind, Told};
 pub use reason::{Family, Reason};
 pub use row::{Field, Row};
 

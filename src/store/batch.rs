@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::model::{Attempt, Change, ClientKey, Millis, Row};
+use crate::model::{Attempt, Change, ClientKey, Event, EventKind, Millis, Row, Told};
 
 /// What is kept for one log, as its owner wrote it: the store does not look inside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,12 +26,19 @@ pub struct Batch {
     pub conversations: Vec<LogState>,
     /// Logs (source, path) whose position and conversations are to be forgotten; done before the two above are written.
     pub forgotten: Vec<(String, String)>,
+    /// What is to be told of the attempts, in order of arrival.
+    pub events: Vec<Told>,
+    /// Whether anybody wants to be told.
+    keeps_events: bool,
 }
 
 impl Batch {
     /// Adds an attempt, in order of arrival. With `clear_on_success` off an accepted connection changes nothing.
     /// `reread` says that the line may have been read before: then only what is newer than all that is known counts.
     pub fn push(&mut self, attempt: Attempt, clear_on_success: bool, reread: bool) {
+        if self.keeps_events {
+            self.events.extend(told(&attempt, reread));
+        }
         let (key, step) = match attempt {
             Attempt::Refused(row) if reread => (row.key(), Step::Again { times: vec![row.ts], row }),
             Attempt::Refused(row) => (row.key(), Step::Fresh(Change { clear: false, row: Some(row) })),
@@ -49,6 +56,11 @@ impl Batch {
         }
     }
 
+    /// Whether events of the attempts are kept beside the rows.
+    pub fn keep_events(&mut self, keep: bool) {
+        self.keeps_events = keep;
+    }
+
     /// How many clients the batch changes.
     pub fn clients(&self) -> usize {
         self.changes.len()
@@ -56,7 +68,11 @@ impl Batch {
 
     /// Whether a commit of it would change nothing.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.positions.is_empty() && self.conversations.is_empty() && self.forgotten.is_empty()
+        self.changes.is_empty()
+            && self.events.is_empty()
+            && self.positions.is_empty()
+            && self.conversations.is_empty()
+            && self.forgotten.is_empty()
     }
 
     /// Empties it after a commit, and keeps its memory.
@@ -65,12 +81,23 @@ impl Batch {
         self.positions.clear();
         self.conversations.clear();
         self.forgotten.clear();
+        self.events.clear();
     }
 
     /// The clients and what happened to them, in no particular order.
     pub(super) fn changes(&self) -> impl Iterator<Item = (&ClientKey, &Pending)> {
         self.changes.iter()
     }
+}
+
+/// What is to be told of an attempt.
+fn told(attempt: &Attempt, reread: bool) -> Option<Told> {
+    let (row, kind) = match attempt {
+        Attempt::Refused(row) => (row, EventKind::Refused),
+        Attempt::Revised(row) => (row, EventKind::Revised),
+        Attempt::Accepted(..) | Attempt::Proxied(_) => return None,
+    };
+    Some(Told { key: row.key(), event: Event::new(row, kind), reread })
 }
 
 /// What happened to one client within a batch.

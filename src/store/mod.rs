@@ -25,7 +25,7 @@ pub use query::{Filter, Order, Page, PageQuery, SortBy};
 pub use sqlite::{Settings, SqliteStore};
 pub use table::Table;
 
-use crate::model::{ClientKey, Millis, Row};
+use crate::model::{ClientKey, Event, Millis, Row};
 
 /// What [`Store::load`] finds: where reading goes on after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,6 +47,28 @@ pub struct CommitStats {
     pub ignored: u64,
     /// Rows that went because the table was full.
     pub evicted: u64,
+    /// Events that went because an output did not take them.
+    pub dropped_events: u64,
+}
+
+/// An event that an output is to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// The same however often it is told, and no other event's.
+    pub id: String,
+    /// Its number in this store.
+    pub seq: u64,
+    /// What is told.
+    pub event: Event,
+}
+
+/// What [`Store::next_events`] gives.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Due {
+    /// The events, in order.
+    pub events: Vec<StoredEvent>,
+    /// There are others that have to settle first.
+    pub waiting: bool,
 }
 
 /// What one pass of [`Store::expire`] removed.
@@ -90,6 +112,17 @@ pub trait Store: Send + Sync {
 
     /// Removes what is older than the retention, and the oldest rows beyond the limit.
     fn expire(&self, now: Millis) -> Result<Expired, StoreError>;
+
+    /// Names those to whom events are told. Only then the events of a batch are kept; a store that cannot keep them tells none.
+    fn outputs(&self, _names: &[String]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Notes that an output has told everything up to the number `done`, and gives what it is to tell next: at most `most` events
+    /// that were written at `until` or before. What was given and not noted as done is given again after a restart.
+    fn next_events(&self, _output: &str, _done: Option<u64>, _until: Millis, _now: Millis, _most: usize) -> Result<Due, StoreError> {
+        Ok(Due::default())
+    }
 
     /// How many rows there are.
     fn count(&self) -> Result<u64, StoreError>;

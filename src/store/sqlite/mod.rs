@@ -1,6 +1,7 @@
 //! The store in one SQLite file: one connection writes, others read, and a lock keeps a second daemon out.
 
 mod open;
+mod outbox;
 mod read;
 mod write;
 
@@ -10,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{Batch, CommitStats, Expired, Feed, Filter, Loaded, Page, PageQuery, Store, StoreError, Touched};
+use super::{Batch, CommitStats, Due, Expired, Feed, Filter, Loaded, Page, PageQuery, Store, StoreError, Touched};
 use crate::model::{ClientKey, Millis, Row};
 
 /// Reading connections that are kept open; more may read at once, at the price of opening one.
@@ -152,7 +153,9 @@ impl Store for SqliteStore {
         let (before, settings) = (writer.rows, self.settings);
         let mut gone = self.feed.is_watched(now).then(Vec::new);
         let (stats, rows) = self.write(&mut writer, "write a batch", |transaction| {
+            let dropped_events = outbox::write(transaction, &batch.events, settings.retention, now)?;
             let (mut stats, new) = write::batch(transaction, batch, settings.retention, now)?;
+            stats.dropped_events = dropped_events;
             let rows = (before + new).saturating_sub(stats.cleared);
             stats.evicted = write::evict(transaction, rows, settings.max_clients, gone.as_mut())?;
             Ok((stats, rows.saturating_sub(stats.evicted)))
@@ -217,6 +220,14 @@ impl Store for SqliteStore {
             None => {}
         }
         Ok(expired)
+    }
+
+    fn outputs(&self, names: &[String]) -> Result<(), StoreError> {
+        self.write(&mut lock(&self.writer), "note the outputs", |transaction| outbox::name(transaction, names))
+    }
+
+    fn next_events(&self, output: &str, done: Option<u64>, until: Millis, now: Millis, most: usize) -> Result<Due, StoreError> {
+        self.write(&mut lock(&self.writer), "read the next events", |transaction| outbox::next(transaction, output, done, until, now, most))
     }
 
     fn count(&self) -> Result<u64, StoreError> {

@@ -203,7 +203,7 @@ fn upsert(
     Ok(true)
 }
 
-fn known(transaction: &Transaction<'_>, key: &ClientKey, retention: Option<Millis>, now: Millis) -> rusqlite::Result<Known> {
+pub(super) fn known(transaction: &Transaction<'_>, key: &ClientKey, retention: Option<Millis>, now: Millis) -> rusqlite::Result<Known> {
     let ClientKey { broker, identity, client_id } = key;
     let row = transaction
         .prepare_cached("SELECT ts FROM client WHERE client_id = ?1 AND identity = ?2 AND broker = ?3")?
