@@ -184,11 +184,11 @@ pub(super) mod tests {
     fn a_line_of_each_format() {
         assert_eq!(
             Format::Json.line(&event("pump-4", Some("192.0.2.7"))),
-            r#"{"time":"2026-11-23T13:42:54.000Z","event":"refused","id":"5f3a00112233-7","broker":"mosquitto","reasonCode":"no-credentials-found","ipAddress":"192.0.2.7","inferred":[],"alternatives":["password-does-not-match"],"tlsUsed":null,"passwordProvided":true,"identity":"client-id","clientId":"pump-4","username":null,"reason":"No Credentials Found: not authorised"}"#
+            r#"{"time":"2026-11-23T15:02:54.000Z","event":"refused","id":"5f3a00112233-7","broker":"mosquitto","reasonCode":"no-credentials-found","ipAddress":"192.0.2.7","inferred":[],"alternatives":["password-does-not-match"],"tlsUsed":null,"passwordProvided":true,"identity":"client-id","clientId":"pump-4","username":null,"reason":"No Credentials Found: not authorised"}"#
         );
         assert_eq!(
             Format::Pairs.line(&event("pump 4", None)),
-            r#"time=2026-11-23T13:42:54.000Z event=refused id=5f3a00112233-7 broker="mosquitto" reasonCode=no-credentials-found ipAddress=- inferred=ipAddress alternatives=password-does-not-match tlsUsed=- passwordProvided=true identity=client-id clientId="pump 4" username=- reason="No Credentials Found: not authorised""#
+            r#"time=2026-11-23T15:02:54.000Z event=refused id=5f3a00112233-7 broker="mosquitto" reasonCode=no-credentials-found ipAddress=- inferred=ipAddress alternatives=password-does-not-match tlsUsed=- passwordProvided=true identity=client-id clientId="pump 4" username=- reason="No Credentials Found: not authorised""#
         );
     }
 
