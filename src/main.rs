@@ -3,40 +3,12 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
+use turnaway::cli::arguments::{Arguments, Command};
 use turnaway::cli::common::Failure;
 use turnaway::cli::{self, CliError, Console};
 use turnaway::clock::SystemClock;
 use turnaway::config::Disk;
-
-/// Keeps the latest failed connection attempt of every MQTT client, read from the logs that the broker already writes.
-#[derive(Debug, Parser)]
-#[command(name = "turnaway", version, arg_required_else_help = true, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 fine, 1 the work failed, 2 wrong usage or configuration.")]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Runs the daemon: follows the logs, keeps the table, serves the page and the API.
-    Run(cli::run::RunArgs),
-    /// Prints the final table of finished logs.
-    Replay(cli::replay::ReplayArgs),
-    /// Says line by line what becomes of a log, and why.
-    Explain(cli::explain::ExplainArgs),
-    /// Lists, shows and tests grammars.
-    Grammar(cli::grammar::GrammarArgs),
-    /// Lists the rows of the running daemon.
-    List(cli::list::ListArgs),
-    /// Deletes rows of the running daemon.
-    Delete(cli::delete::DeleteArgs),
-    /// Makes tokens for the API.
-    Token(cli::token::TokenArgs),
-    /// Says what would run, and what is wrong.
-    Check(cli::check::CheckArgs),
-}
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -3,6 +3,7 @@
 //!
 //! Exit codes: 0 fine, 1 a failure of the work, 2 wrong usage or configuration.
 
+pub mod arguments;
 pub mod check;
 pub mod client;
 pub mod common;

@@ -62,3 +62,17 @@ fn a_log_that_goes_is_no_step_back() {
     let before = Counts { lines: 9, ..Counts::default() };
     assert_eq!(Counts { lines: 4, ..Counts::default() }.since(&before), Counts::default());
 }
+
+#[test]
+fn the_dashboard_and_the_rules_speak_of_metrics_that_there_are() {
+    let metrics = Metrics::default();
+    metrics.alive(1);
+    let text = metrics.render(Some(0), 0);
+    let known: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let name = regex::Regex::new(r"turnaway_[a-z_]+").unwrap();
+    for file in [include_str!("../../contrib/grafana/turnaway.json"), include_str!("../../contrib/prometheus/turnaway.rules.yml")] {
+        let named: Vec<&str> = name.find_iter(file).map(|found| found.as_str()).collect();
+        assert!(named.len() > 5);
+        named.iter().for_each(|name| assert!(known.contains(name), "{name}"));
+    }
+}
