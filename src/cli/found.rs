@@ -28,7 +28,7 @@ pub(super) fn finder(args: &ConfigArgs, library: Arc<Library>) -> Finder {
         }
         if std::mem::take(&mut is_first) {
             match found.iter().filter(|found| !found.paths.is_empty()).count() {
-                0 => tracing::warn!("no source is configured and no known product's log was found; looking again every ten seconds"),
+                0 => tracing::warn!("no source is configured and no known product's log was found; looking again"),
                 count => tracing::info!(count, "no source is configured: watching the logs of installed products"),
             }
         }

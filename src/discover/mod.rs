@@ -48,6 +48,8 @@ pub enum Missing {
     Unreadable(PathBuf),
     /// It is installed and no log was found.
     NoLog,
+    /// Its settings name this log, which is not there.
+    NotYet(String),
     /// A line of the settings sends the log elsewhere: the file and the line.
     Elsewhere(PathBuf, String),
     /// The settings do not speak of MQTT, so what it serves may be something else.
@@ -69,6 +71,9 @@ impl Found {
                 path.display()
             ),
             Missing::NoLog => format!("{title} is installed{journal} and no log of it was found: {hint}"),
+            Missing::NotYet(path) => {
+                format!("{title} is installed{journal} and logs to {path}, which is not there: it has not run yet, or may not write there")
+            }
             Missing::Elsewhere(path, line) => {
                 format!("{title} sends its log elsewhere ({}: `{line}`){journal}: {hint}; or name a journal source", path.display())
             }
@@ -114,7 +119,8 @@ impl Discover {
     fn product(&self, product: &Product) -> Option<Found> {
         let install = &product.install;
         let settings = Settings::read(install.settings.iter().map(|path| self.at(path)));
-        let told = settings.values(&install.path_after).into_iter().map(|path| self.at(&path));
+        let told: Vec<String> = settings.values(&install.path_after).into_iter().map(|path| self.at(&path)).collect();
+        let named = told.first().cloned();
         let mut patterns: Vec<String> = install.paths.iter().map(|path| self.at(path)).collect();
         patterns.extend(told);
         let mut seen = std::collections::BTreeSet::new();
@@ -140,7 +146,7 @@ impl Discover {
         } else if let Some((path, line)) = settings.line(&install.elsewhere) {
             missing.push(Missing::Elsewhere(path, line));
         } else if paths.is_empty() {
-            missing.push(Missing::NoLog);
+            missing.push(named.map_or(Missing::NoLog, Missing::NotYet));
         }
         Some(Found { name: product.name.clone(), title: product.title.clone(), paths, missing })
     }

@@ -52,6 +52,8 @@ fn an_installed_product_without_a_log_is_named_with_what_helps() {
     let silent = found(&[("usr/sbin/mosquitto", ""), ("usr/local/bin/rumqttd", "")]);
     assert!(silent[0].starts_with("mosquitto: [] Eclipse Mosquitto is installed (its unit is mosquitto.service) and no log of it was found: add the line `log_dest file"), "{silent:?}");
     assert!(silent[1].starts_with("rumqttd: [] rumqttd is installed (its unit is rumqttd.service)"), "{silent:?}");
+    let waiting = found(&[("etc/mosquitto/mosquitto.conf", "log_dest file /data/my.log\n")]);
+    assert!(waiting[0].contains("and logs to /data/my.log, which is not there"), "{waiting:?}");
     let syslog = found(&[("etc/mosquitto/mosquitto.conf", "pid_file /x\n"), ("etc/mosquitto/conf.d/log.conf", "log_dest syslog\n")]);
     assert!(syslog[0].contains("sends its log elsewhere (/etc/mosquitto/conf.d/log.conf: `log_dest syslog`)"), "{syslog:?}");
 }

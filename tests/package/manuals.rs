@@ -28,7 +28,7 @@ fn main() -> std::io::Result<()> {
 
 /// A page for the command and one for each of its subcommands.
 fn pages(command: &clap::Command, name: &str, dir: &Path) -> std::io::Result<()> {
-    let page = clap_mangen::Man::new(command.clone().name(name.to_owned()));
+    let page = clap_mangen::Man::new(command.clone().name(&*name.to_owned().leak()));
     let mut text = Vec::new();
     page.render(&mut text)?;
     if name == "turnaway" {
