@@ -12,7 +12,9 @@ use turnaway::grammar::Library;
 use turnaway::metrics::Metrics;
 use turnaway::model::{ClientKey, Millis, Row};
 use turnaway::source::{SourceSpec, Start};
-use turnaway::store::{Batch, CommitStats, Expired, Feed, Filter, Loaded, Page, PageQuery, Settings, SqliteStore, Store, StoreError};
+use turnaway::store::{
+    Batch, CommitStats, Expired, Feed, Filter, Loaded, Page, PageQuery, Settings, SqliteStore, Store, StoreError, Summary,
+};
 
 struct Tight {
     store: SqliteStore,
@@ -31,6 +33,9 @@ impl Store for Tight {
     }
     fn page(&self, query: &PageQuery) -> Result<Page, StoreError> {
         self.store.page(query)
+    }
+    fn summary(&self, filter: &Filter, spans: u32) -> Result<Summary, StoreError> {
+        self.store.summary(filter, spans)
     }
     fn get(&self, client_id: &str) -> Result<Vec<Row>, StoreError> {
         self.store.get(client_id)

@@ -5,13 +5,14 @@
 //! | `GET /api/unauthorized/client?pageSize&page` | a page of rows (TBMQ's) | auditor |
 //! | `GET /api/unauthorized/client?clientId` | one row (TBMQ's) | auditor |
 //! | `GET /api/unauthorized/client/v2?pageSize&page` | a page with all filters (TBMQ's, and ours: `broker`, `reasonCode`) | auditor |
+//! | `GET /api/unauthorized/client/summary` | what the rows that fit the same filters come to: over time, by reason, by broker | auditor |
 //! | `DELETE /api/unauthorized/client[?clientId]` | delete one, or all (TBMQ's) | operator |
 //! | `GET /api/unauthorized/client/events` | what changes, as it changes (docs/api.md) | auditor |
 //! | `GET /api/reasons` | the reasons with cause and solution | auditor |
 //! | `GET /api/sources` | the state of each source | auditor |
 //! | `GET /metrics` | counters for Prometheus | auditor |
 //! | `GET /healthz`, `/readyz` | alive; ready | anyone |
-//! | `GET /`, `/page.js`, `/model.js`, `/view.js`, `/page.css` | the page; it holds no data | anyone |
+//! | `GET /`, `/page.js` and its parts, `/page.css` | the page; it holds no data | anyone |
 //!
 //! Paths, parameters, shapes and errors of the first four are TBMQ's, so that its clients work unchanged. We differ where TBMQ
 //! answers a caller's mistake with 500 (a number that is none, an unknown sort property): that is 400 here; and a DELETE
@@ -35,6 +36,7 @@ mod routes;
 mod rows;
 mod server;
 mod stall;
+mod summary;
 mod token;
 
 pub use auth::{Role, Tokens};

@@ -10,10 +10,9 @@ use super::answer;
 use super::auth::{self, Caller, Peer, Role};
 use super::body::Body;
 use super::error::ApiError;
-use super::page::Asset;
 use super::params::Params;
 use super::server::Place;
-use super::{Api, events, guard, page, rows};
+use super::{Api, events, guard, page, rows, summary};
 use crate::model::{Family, Reason};
 
 /// Who may use a route.
@@ -41,6 +40,7 @@ pub struct Route {
 enum Endpoint {
     ListOrOne,
     ListFiltered,
+    Summary,
     Delete,
     Events,
     Reasons,
@@ -48,7 +48,7 @@ enum Endpoint {
     Metrics,
     Alive,
     Ready,
-    Page(Asset),
+    Page,
 }
 
 const fn route(method: &'static str, path: &'static str, access: Access, endpoint: Endpoint) -> Route {
@@ -62,6 +62,7 @@ const OPERATOR: Access = Access::Needs(Role::Operator);
 pub const ROUTES: &[Route] = &[
     route("GET", "/api/unauthorized/client", AUDITOR, Endpoint::ListOrOne),
     route("GET", "/api/unauthorized/client/v2", AUDITOR, Endpoint::ListFiltered),
+    route("GET", "/api/unauthorized/client/summary", AUDITOR, Endpoint::Summary),
     route("DELETE", "/api/unauthorized/client", OPERATOR, Endpoint::Delete),
     route("GET", "/api/unauthorized/client/events", AUDITOR, Endpoint::Events),
     route("GET", "/api/reasons", AUDITOR, Endpoint::Reasons),
@@ -69,11 +70,17 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/metrics", AUDITOR, Endpoint::Metrics),
     route("GET", "/healthz", Access::Public, Endpoint::Alive),
     route("GET", "/readyz", Access::Public, Endpoint::Ready),
-    route("GET", "/", Access::Public, Endpoint::Page(Asset::Html)),
-    route("GET", "/page.js", Access::Public, Endpoint::Page(Asset::Script)),
-    route("GET", "/model.js", Access::Public, Endpoint::Page(Asset::Model)),
-    route("GET", "/view.js", Access::Public, Endpoint::Page(Asset::View)),
-    route("GET", "/page.css", Access::Public, Endpoint::Page(Asset::Style)),
+    route("GET", "/", Access::Public, Endpoint::Page),
+    route("GET", "/page.js", Access::Public, Endpoint::Page),
+    route("GET", "/api.js", Access::Public, Endpoint::Page),
+    route("GET", "/dialogs.js", Access::Public, Endpoint::Page),
+    route("GET", "/dom.js", Access::Public, Endpoint::Page),
+    route("GET", "/filters.js", Access::Public, Endpoint::Page),
+    route("GET", "/live.js", Access::Public, Endpoint::Page),
+    route("GET", "/model.js", Access::Public, Endpoint::Page),
+    route("GET", "/overview.js", Access::Public, Endpoint::Page),
+    route("GET", "/table.js", Access::Public, Endpoint::Page),
+    route("GET", "/page.css", Access::Public, Endpoint::Page),
 ];
 
 /// Answers a request, whatever it is.
@@ -100,7 +107,7 @@ async fn dispatch(api: &Arc<Api>, place: &Arc<Place>, peer: Peer, parts: &hyper:
     let route = find(parts.method.as_str(), uri.path())?;
     let params = Params::parse(uri.query().unwrap_or_default());
     match route.access {
-        Access::Public => open(api, route.endpoint, headers),
+        Access::Public => open(api, route, headers),
         Access::Needs(role) => {
             let caller = auth::caller(&api.tokens, peer, headers)?;
             auth::require(&api.tokens, &caller, role)?;
@@ -124,9 +131,9 @@ fn find(method: &str, path: &str) -> Result<&'static Route, ApiError> {
 }
 
 /// What anyone may have.
-fn open(api: &Arc<Api>, endpoint: Endpoint, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
-    match endpoint {
-        Endpoint::Page(asset) => Ok(page::serve(asset, headers)),
+fn open(api: &Arc<Api>, route: &Route, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
+    match route.endpoint {
+        Endpoint::Page => page::serve(route.path, headers),
         Endpoint::Alive => match api.silence() {
             Some(silence) => Err(ApiError::not_ready(format!("the thread that reads the logs has not moved for {silence} seconds"))),
             None => answer::json(&Status { status: "alive" }),
@@ -151,6 +158,7 @@ async fn closed(
     match endpoint {
         Endpoint::ListOrOne => rows::list_or_one(api, params).await,
         Endpoint::ListFiltered => rows::list_filtered(api, params).await,
+        Endpoint::Summary => summary::summary(api, params).await,
         Endpoint::Delete => rows::delete(api, params, caller).await,
         Endpoint::Events => events::serve(api, place, params, headers),
         Endpoint::Reasons => answer::json(&Reason::ALL.iter().copied().map(ReasonBody::from).collect::<Vec<_>>()),
@@ -160,7 +168,7 @@ async fn closed(
             let rows = api.blocking(|store, _| store.count()).await.ok();
             Ok(answer::text(api.metrics.render(rows, api.clock.now())))
         }
-        Endpoint::Alive | Endpoint::Ready | Endpoint::Page(_) => Err(ApiError::no_such_path()),
+        Endpoint::Alive | Endpoint::Ready | Endpoint::Page => Err(ApiError::no_such_path()),
     }
 }
 

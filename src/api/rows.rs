@@ -70,7 +70,7 @@ async fn page(api: &Arc<Api>, query: PageQuery) -> Result<Response<Body>, ApiErr
     made.map(|body| answer::json_bytes(StatusCode::OK, body)).map_err(|error| ApiError::internal(&error))
 }
 
-/// The filters of `/v2`, of the export and of the events.
+/// The filters of `/v2`, of the export, of the sums and of the events.
 pub(super) fn filter(params: &Params, limit: usize) -> Result<Filter, ApiError> {
     let mut reason_code = Vec::new();
     for code in params.list("reasonCode") {

@@ -15,6 +15,7 @@ mod packed;
 mod query;
 mod schema;
 mod sqlite;
+mod summary;
 mod table;
 mod text;
 
@@ -23,6 +24,7 @@ pub use error::StoreError;
 pub use feed::{Feed, Since, Touched, Watcher};
 pub use query::{Filter, Order, Page, PageQuery, SortBy};
 pub use sqlite::{Settings, SqliteStore};
+pub use summary::{BrokerSum, ReasonSum, Summary};
 pub use table::Table;
 
 use crate::model::{ClientKey, Event, Millis, Row};
@@ -94,6 +96,9 @@ pub trait Store: Send + Sync {
 
     /// One page of rows.
     fn page(&self, query: &PageQuery) -> Result<Page, StoreError>;
+
+    /// What the rows that fit come to, their times in at most `spans` spans of equal length.
+    fn summary(&self, filter: &Filter, spans: u32) -> Result<Summary, StoreError>;
 
     /// The rows of this client (several brokers and identities may know the same name), the newest attempt first.
     fn get(&self, client_id: &str) -> Result<Vec<Row>, StoreError>;

@@ -49,8 +49,14 @@ async fn the_page_is_strict_and_cached_by_its_version() {
     for (path, kind) in [
         ("/", "text/html"),
         ("/page.js", "text/javascript"),
+        ("/api.js", "text/javascript"),
+        ("/dialogs.js", "text/javascript"),
+        ("/dom.js", "text/javascript"),
+        ("/filters.js", "text/javascript"),
+        ("/live.js", "text/javascript"),
         ("/model.js", "text/javascript"),
-        ("/view.js", "text/javascript"),
+        ("/overview.js", "text/javascript"),
+        ("/table.js", "text/javascript"),
         ("/page.css", "text/css"),
     ] {
         let answer = server.get(path).await;

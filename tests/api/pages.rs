@@ -127,3 +127,28 @@ async fn a_deletion_deletes_what_was_asked_and_nothing_else() {
         assert_eq!(server.store.count().unwrap(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_summary_sums_up_the_rows_that_fit() {
+    let server = Server::start(Options::default()).await;
+    let path = "/api/unauthorized/client/summary";
+    let all = server.get(path).await.json();
+    let listed = server.get(&format!("{CLIENT}/v2?pageSize=100&page=0")).await.json();
+    let rows = listed["data"].as_array().unwrap();
+    let sum = |key: &str| all[key].as_array().unwrap().iter().map(|part| part["clients"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(all["totalElements"], rows.len());
+    assert_eq!([sum("reasons"), sum("brokers")], [rows.len() as u64; 2]);
+    assert_eq!(all["attempts"], rows.iter().map(|row| row["attempts"].as_u64().unwrap()).sum::<u64>());
+    assert_eq!((&all["startTime"], &all["step"], &all["times"]), (&json!(NOW), &json!(1000), &json!([3])));
+    let one = server.get(&format!("{path}?clientId=tls&tlsUsedList=true&spans=1")).await.json();
+    assert_eq!(one["brokers"], json!([{ "broker": "emqx", "clients": 1, "attempts": 1 }]));
+    let day = server.get(&format!("{path}?startTime={}&endTime={}&spans=24", NOW - 3_600_000, NOW + 3_600_000)).await.json();
+    assert_eq!((&day["step"], &day["startTime"]), (&json!(900_000), &json!(NOW - 3_600_000)));
+    assert_eq!((day["times"][3].clone(), day["times"][4].clone()), (json!(0), json!(3)));
+    let none = server.get(&format!("{path}?clientId=nobody")).await.json();
+    let empty = json!({ "totalElements": 0, "attempts": 0, "startTime": null, "step": 0, "times": [], "reasons": [], "brokers": [] });
+    assert_eq!(none, empty);
+    for wrong in ["spans=0", "spans=501", "spans=x", "startTime=x", "reasonCode=x"] {
+        assert_eq!(server.get(&format!("{path}?{wrong}")).await.status, 400, "{wrong}");
+    }
+}

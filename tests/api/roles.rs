@@ -6,6 +6,7 @@ use super::harness::*;
 const EXPECTED: &[(&str, &str, &str, [u16; 3])] = &[
     ("GET", CLIENT, "/api/unauthorized/client?pageSize=10&page=0", [401, 200, 200]),
     ("GET", "/api/unauthorized/client/v2", "/api/unauthorized/client/v2?pageSize=10&page=0", [401, 200, 200]),
+    ("GET", "/api/unauthorized/client/summary", "/api/unauthorized/client/summary", [401, 200, 200]),
     ("DELETE", CLIENT, "/api/unauthorized/client?clientId=Sensor-1", [401, 403, 200]),
     ("GET", "/api/unauthorized/client/events", "/api/unauthorized/client/events", [401, 200, 200]),
     ("GET", "/api/reasons", "/api/reasons", [401, 200, 200]),
@@ -15,8 +16,14 @@ const EXPECTED: &[(&str, &str, &str, [u16; 3])] = &[
     ("GET", "/readyz", "/readyz", [200, 200, 200]),
     ("GET", "/", "/", [200, 200, 200]),
     ("GET", "/page.js", "/page.js", [200, 200, 200]),
+    ("GET", "/api.js", "/api.js", [200, 200, 200]),
+    ("GET", "/dialogs.js", "/dialogs.js", [200, 200, 200]),
+    ("GET", "/dom.js", "/dom.js", [200, 200, 200]),
+    ("GET", "/filters.js", "/filters.js", [200, 200, 200]),
+    ("GET", "/live.js", "/live.js", [200, 200, 200]),
     ("GET", "/model.js", "/model.js", [200, 200, 200]),
-    ("GET", "/view.js", "/view.js", [200, 200, 200]),
+    ("GET", "/overview.js", "/overview.js", [200, 200, 200]),
+    ("GET", "/table.js", "/table.js", [200, 200, 200]),
     ("GET", "/page.css", "/page.css", [200, 200, 200]),
 ];
 

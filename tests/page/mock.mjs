@@ -12,13 +12,7 @@ export const OPERATOR = 'operator-token';
 export const AUDITOR = 'auditor-token';
 
 const PAGE = new URL('../../src/api/page/', import.meta.url);
-const FILES = {
-  '/': ['index.html', 'text/html; charset=utf-8'],
-  '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
-  '/model.js': ['model.js', 'text/javascript; charset=utf-8'],
-  '/view.js': ['view.js', 'text/javascript; charset=utf-8'],
-  '/page.css': ['page.css', 'text/css; charset=utf-8'],
-};
+const KINDS = { html: 'text/html', js: 'text/javascript', css: 'text/css' };
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const REASONS = [
@@ -30,6 +24,9 @@ const REASONS = [
   ['other', 'Other', 'other', 'The broker refused for a reason outside the documented ones; its own words say which.', 'Read the broker\'s words in the reason and the evidence lines.'],
 ].map(([code, title, family, cause, solution]) => ({ code, title, family, cause, solution }));
 
+/** What the program sends of a file. */
+const lean = (text) => text.replace(/^\s*\/\*[^]*?\*\/\n/gm, '').split('\n').map((line) => line.trim()).filter((line) => line && !line.startsWith('//')).map((line) => `${line}\n`).join('');
+
 class Refusal extends Error {
   constructor(status, errorCode, message) {
     super(message);
@@ -40,6 +37,9 @@ class Refusal extends Error {
 /** Starts the mock on a free port of the loopback: `{ url, close }`. */
 export async function startMock(port = 0) {
   let rows = seedRows(Date.now());
+
+  const watchers = new Set();
+  const tell = () => watchers.forEach((response) => response.write('event: reset\ndata: {}\n\n'));
 
   function check(request) {
     const token = request.headers.authorization?.replace(/^Bearer /, '');
@@ -53,6 +53,7 @@ export async function startMock(port = 0) {
     const left = clientId === null ? [] : rows.filter((row) => row.clientId !== clientId);
     if (clientId !== null && left.length === rows.length) throw new Refusal(404, 32, "Requested item wasn't found!");
     rows = left;
+    tell();
     return '';
   }
 
@@ -60,9 +61,10 @@ export async function startMock(port = 0) {
     check(request);
     const route = `${request.method} ${url.pathname}`;
     if (route === 'GET /api/unauthorized/client/v2') return pageOf(rows, url.searchParams);
+    if (route === 'GET /api/unauthorized/client/summary') return summaryOf(rows.filter((row) => matches(row, url.searchParams)));
     if (route === 'DELETE /api/unauthorized/client') return remove(url.searchParams);
     if (route === 'GET /api/reasons') return REASONS;
-    if (route === 'GET /api/sources') return [{ name: 'tbmq', path: '/var/log/tbmq/tbmq.log', grammar: 'tbmq', lastError: null }, { name: 'edge-mosquitto', path: '/var/log/mosquitto/mosquitto.log', grammar: 'mosquitto', lastError: null }];
+    if (route === 'GET /api/sources') return [{ name: 'tbmq', path: '/var/log/tbmq/tbmq.log', grammar: 'tbmq', state: 'following', product: 'TBMQ', lag: 0, gaps: 0, lastChange: Date.now() - 4000, lastError: null }, { name: 'edge-mosquitto', path: '/var/log/mosquitto/mosquitto.log', grammar: 'mosquitto', product: 'Eclipse Mosquitto', state: 'failing', lag: 512, gaps: 0, lastChange: Date.now() - 9e6, lastError: 'cannot open the log: permission denied' }];
     throw new Refusal(404, 32, "Requested item wasn't found!");
   }
 
@@ -71,14 +73,28 @@ export async function startMock(port = 0) {
     response.setHeader('Content-Security-Policy', POLICY);
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Cache-Control', 'no-store');
-    const file = FILES[url.pathname];
-    if (file) {
-      response.setHeader('Content-Type', file[1]);
-      response.end(await readFile(new URL(file[0], PAGE)));
+    const name = url.pathname === '/' ? 'index.html' : url.pathname.slice(1);
+    if (/^\w+\.(html|js|css)$/.test(name)) {
+      response.setHeader('Content-Type', `${KINDS[name.split('.')[1]]}; charset=utf-8`);
+      response.end(lean(await readFile(new URL(name, PAGE), 'utf8')));
       return;
     }
     response.setHeader('Content-Type', 'application/json');
     try {
+      if (url.pathname === '/api/unauthorized/client/events') {
+        check(request);
+        response.setHeader('Content-Type', 'text/event-stream');
+        response.write('retry: 3000\n\n');
+        watchers.add(response);
+        request.on('close', () => watchers.delete(response));
+        return;
+      }
+      if (url.pathname === '/api/unauthorized/client/export') {
+        check(request);
+        response.setHeader('Content-Type', 'application/x-ndjson');
+        response.end(rows.filter((row) => matches(row, url.searchParams)).map((row) => `${JSON.stringify(row)}\n`).join(''));
+        return;
+      }
       const body = answer(request, url);
       response.end(body === '' ? '' : JSON.stringify(body));
     } catch (error) {
@@ -88,6 +104,11 @@ export async function startMock(port = 0) {
   });
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
+    /** Adds a row, as if the log had just told of it. */
+    add: (clientId) => {
+      rows.push({ ...rows[0], clientId, ts: Date.now() });
+      tell();
+    },
     url: `http://127.0.0.1:${server.address().port}`,
     close: () => {
       server.closeAllConnections();
@@ -104,6 +125,15 @@ function pageOf(rows, query) {
   sort(found, query.get('sortProperty') ?? 'clientId', query.get('sortOrder')?.toUpperCase() === 'DESC' ? -1 : 1);
   const totalPages = Math.ceil(found.length / size);
   return { data: found.slice(number * size, (number + 1) * size), totalPages, totalElements: found.length, hasNext: number + 1 < totalPages };
+}
+
+function summaryOf(rows) {
+  if (rows.length === 0) return { totalElements: 0, attempts: 0, startTime: null, step: 0, times: [], reasons: [], brokers: [] };
+  const sums = (field) => [...new Set(rows.map((row) => row[field]))].map((value) => [value, rows.filter((row) => row[field] === value)]).map(([value, group]) => ({ [field]: value, clients: group.length, attempts: group.reduce((sum, row) => sum + row.attempts, 0) }));
+  const [step, startTime] = [900_000, Math.floor(Math.min(...rows.map((row) => row.ts)) / 900_000) * 900_000];
+  const times = [];
+  for (const row of rows) times[Math.floor((row.ts - startTime) / step)] = (times[Math.floor((row.ts - startTime) / step)] ?? 0) + 1;
+  return { totalElements: rows.length, attempts: rows.reduce((sum, row) => sum + row.attempts, 0), startTime, step, times: Array.from(times, (each) => each ?? 0), reasons: sums('reasonCode').sort((a, b) => b.clients - a.clients), brokers: sums('broker') };
 }
 
 function matches(row, query) {

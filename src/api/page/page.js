@@ -1,90 +1,53 @@
-// The page: asks the API, keeps the table, the filters and the page's URL in step, and asks before it deletes.
+// The page: asks the API, keeps the table, the filters and the address in step, and wires the controls.
 
-import {
-  BOOLEAN_LISTS, COLUMNS, FILTERS, PAGE_SIZES, WINDOWS, apiQuery, clockTime, countFilters, grouped, plural, readView, safeString, viewQuery, zoneName,
-} from './model.js';
-import { button, copyFrom, el, icon, keyOf, reasonBody, safeText, tableBody } from './view.js';
+import { CLIENTS, address, apiError, call, send, setToken, token, wantsToken } from './api.js';
+import { answerYes, askDelete, askDeleteAll, askToken, checkWord, showReason, stopAsking, useToken } from './dialogs.js';
+import { $, button, copyFrom, el, say } from './dom.js';
+import { fillChoices, makeForm, openFilters, readForm, showFilters } from './filters.js';
+import { live } from './live.js';
+import { CHOICES, COLUMNS, PAGE_SIZES, activeFilters, clockTime, filterQuery, grouped, noFilters, pageQuery, readView, viewFragment, zoneName } from './model.js';
+import { showSources, showSummary } from './overview.js';
+import { keyOf, tableBody } from './table.js';
 
-const [POLL_MS, SOURCES_MS, TIMEOUT_MS, TYPING_MS] = [5_000, 60_000, 15_000, 250];
-const TOKEN_KEY = 'turnaway-token';
-const CLIENTS = 'api/unauthorized/client';
-const COMES_BACK = 'A client comes back when it is refused again.';
-
-const $ = (id) => document.getElementById(id);
+/** In ms: before sums and sources are asked for again, and a pause in typing. */
+const [REST, TYPING] = [10_000, 250];
 
 const state = {
-  view: readView(location.search),
-  /** The page that is shown. */
+  view: readView(location.hash.length > 1 ? location.hash : location.search),
+  /** The page that is shown, and when it came. */
   page: null,
+  updated: 0,
   /** Code of a reason -> what the API says about it. */
   reasons: new Map(),
   brokers: new Set(),
-  sourcesAt: -SOURCES_MS,
   /** Key of a row -> row, on this page and on others. */
   picked: new Map(),
-  /** Set while the server refuses to show the table: polling waits for a token. */
+  /** The server refuses to show the table: nothing is asked until there is another token. */
   locked: false,
   loading: null,
-  updated: null,
+  /** When sums and sources were asked for. */
+  asked: 0,
 };
 
-/* --- the API --- */
-
-/** Status 0: there was no answer, or none that makes sense. */
-function apiError(status, message) {
-  return Object.assign(new Error(message), { status });
-}
-
-const token = () => sessionStorage.getItem(TOKEN_KEY);
-
-/** One call: the parsed answer; what goes wrong is thrown as an `apiError`. */
-async function call(method, path, query = {}, signal = null) {
-  const url = new URL(path, document.baseURI);
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  const headers = { Accept: 'application/json' };
-  if (token()) headers.Authorization = `Bearer ${token()}`;
-  // A header that a form on another site can't send.
-  if (method !== 'GET') Object.assign(headers, { 'X-Requested-With': 'turnaway', 'Content-Type': 'application/json' });
-  const limit = AbortSignal.timeout(TIMEOUT_MS);
-  let answer;
-  try {
-    answer = await fetch(url, { method, headers, cache: 'no-store', signal: signal ? AbortSignal.any([signal, limit]) : limit });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw apiError(0, limit.aborted ? `no answer within ${TIMEOUT_MS / 1000} seconds` : 'the server does not answer');
-  }
-  const body = await answer.json().catch(() => null); // a delete answers with nothing
-  if (!answer.ok) throw apiError(answer.status, safeString(body?.message || `status ${answer.status}`).replace(/[.!]$/, ''));
-  return body;
-}
-
-/** Deletes the rows of one client ID. A call without the ID would delete them all, so an empty one never leaves. */
-async function deleteClient(clientId) {
-  if (typeof clientId !== 'string' || clientId === '') throw apiError(400, 'the row has no client ID');
-  try {
-    await call('DELETE', CLIENTS, { clientId });
-  } catch (error) {
-    if (error.status !== 404) throw error; // gone already: the client connected, or someone else was faster
-  }
-}
+const titleOf = (code) => state.reasons.get(code)?.title ?? code;
+const updateRows = tableBody({ pick: (row, on) => pick([row], on), show: (row) => showReason(row, state.reasons), remove: (row) => remove([row]) }, titleOf);
+makeForm();
+const updates = live(() => load({ quiet: true }));
 
 /* --- loading --- */
 
-/** Loads the page that the view names. `quiet`: by the clock, so nothing is announced and no running load is cut off. */
+/** Loads what the view names. `quiet`: nobody asked, so nothing is announced and no running load is cut off. */
 async function load({ quiet = false } = {}) {
-  if (quiet && state.loading) return;
+  if (quiet && (state.loading || state.locked)) return;
   state.loading?.abort();
-  const mine = new AbortController();
-  state.loading = mine;
+  const mine = (state.loading = new AbortController());
   if (!quiet) $('table').ariaBusy = true;
   try {
-    const page = await call('GET', `${CLIENTS}/v2`, apiQuery(state.view, Date.now()), mine.signal);
+    const [page] = await Promise.all([call('GET', `${CLIENTS}/v2`, pageQuery(state.view, Date.now()), mine.signal), loadReasons(mine.signal)]);
     if (!Array.isArray(page?.data)) throw apiError(0, 'the answer is not a page of rows');
-    if (page.data.length === 0 && page.totalPages > 0 && state.view.page >= page.totalPages) {
-      return changeView({ page: page.totalPages - 1 });
-    }
-    await loadWords(mine.signal);
+    if (page.data.length === 0 && page.totalPages > 0) return changeView({ page: page.totalPages - 1 });
     showPage(page, quiet);
+    loadRest(quiet, mine.signal);
   } catch (error) {
     if (!mine.signal.aborted) showFailure(error);
   } finally {
@@ -95,88 +58,78 @@ async function load({ quiet = false } = {}) {
   }
 }
 
-/** Loads the reasons once and the sources now and then. The table does without them, so a failure only delays them. */
-async function loadWords(signal) {
-  if (state.reasons.size === 0) {
-    const reasons = await call('GET', 'api/reasons', {}, signal).catch(() => []);
-    state.reasons = new Map((reasons ?? []).map((reason) => [reason.code, reason]));
-    fillReasons();
-  }
-  if (performance.now() - state.sourcesAt < SOURCES_MS) return;
-  const sources = await call('GET', 'api/sources', {}, signal).catch(() => null);
-  if (!Array.isArray(sources)) return;
-  state.sourcesAt = performance.now();
-  showSources(sources);
+/** The table does without the reasons' words, so a failure only delays them. */
+async function loadReasons(signal) {
+  if (state.reasons.size > 0) return;
+  const reasons = await call('GET', 'api/reasons', {}, signal).catch(() => []);
+  state.reasons = new Map(reasons.map((reason) => [reason.code, reason]));
+  fillChoices('reasonCode', reasons.map(({ code, title }) => [code, title]));
+}
+
+/** Loads sums and sources; when nobody asked, not often. */
+function loadRest(quiet, signal) {
+  const now = Date.now();
+  if (quiet && now - state.asked < REST) return;
+  state.asked = now;
+  const get = (path, query, show) => call('GET', path, query, signal).then((found) => signal.aborted || show(found)).catch(() => {});
+  get(`${CLIENTS}/summary`, filterQuery(state.view, now), drawSummary);
+  get('api/sources', {}, (sources) => {
+    showSources(sources);
+    addBrokers(sources.map(({ name }) => name));
+  });
+}
+
+function drawSummary(summary) {
+  const { window, reasonCode } = state.view.filters;
+  const onSpan = (startTime, endTime) => changeFilters({ window: 'custom', startTime: String(startTime), endTime: String(endTime) });
+  showSummary(summary, { until: window && window !== 'custom' ? Date.now() : 0, chosen: reasonCode, titleOf, onSpan, onReason: (code) => changeFilters({ reasonCode: code }) });
+  addBrokers(summary.brokers.map(({ broker }) => broker));
+}
+
+function addBrokers(names) {
+  const before = state.brokers.size;
+  names.filter(Boolean).forEach((name) => state.brokers.add(name));
+  if (state.brokers.size === before) return;
+  fillChoices('broker', [...state.brokers].sort().map((name) => [name, name]));
+  $('table').classList.toggle('one-broker', state.brokers.size < 2);
 }
 
 function showPage(page, quiet) {
-  state.page = page;
-  state.locked = false;
-  state.updated = new Date();
-  for (const row of page.data) {
-    state.brokers.add(row.broker);
-    if (state.picked.has(keyOf(row))) state.picked.set(keyOf(row), row);
-  }
+  const isNews = quiet && state.page !== null;
+  Object.assign(state, { page, locked: false, updated: Date.now() });
+  for (const row of page.data) if (state.picked.has(keyOf(row))) state.picked.set(keyOf(row), row);
   say('banner', '');
-  fillBrokers();
-  drawRows();
-  showPager();
-  showEmpty();
+  draw(isNews);
+  if (page.data.length > 0) fillPanel('', '');
+  else if (activeFilters(state.view).length > 0) fillPanel('No client matches', 'No refused client matches these filters.', button({}, clearFilters, 'Clear filters'));
+  else fillPanel('No refused clients', 'No connection attempt was refused, or the clients have connected since.');
   $('updated').textContent = `Updated ${clockTime(state.updated)}`;
-  $('table').classList.toggle('one-broker', state.brokers.size < 2);
-  if (!quiet) say('said', page.totalElements > 0 ? `${rangeWords()}.` : '');
-}
-
-function wantsToken(error) {
-  return error?.status === 401 || error?.status === 403;
+  if (!quiet) say('said', page.data.length > 0 ? `${$('range').textContent}.` : '');
+  updates.start();
 }
 
 /** The answer was no page: keeps the rows that are there, unless the viewer may no longer see them. */
 function showFailure(error) {
-  if (wantsToken(error)) {
-    lock(error);
-  } else if (state.page) {
-    const since = `Could not load the table: ${error.message}. These rows are from ${clockTime(state.updated)}.`;
-    say('banner', since, since, button({}, load, 'Try again'));
-  } else {
-    fillPanel('Could not load the table', `${error.message}.`, button({}, load, 'Try again'));
-  }
+  const again = button({}, load, 'Try again');
+  const words = `Could not load the table: ${error.message}. These rows are from ${clockTime(state.updated)}.`;
+  if (wantsToken(error)) lock(error);
+  else if (state.page) say('banner', words, words, again);
+  else fillPanel('Could not load the table', `${error.message}.`, again);
 }
 
 /** No permission to read: takes the rows away and asks for a token. */
-function lock(error) {
-  const first = !state.locked;
+function lock({ status }) {
+  const isFirst = !state.locked;
   Object.assign(state, { locked: true, page: null });
+  updates.stop();
   state.picked.clear();
-  drawRows();
-  showPager();
+  draw();
+  showSummary(null);
   say('banner', '');
-  const words = whyToken(error);
-  fillPanel('No permission', words, button({}, () => askToken(words), 'Enter token'));
-  if (first && !document.querySelector('dialog[open]')) askToken(words);
-}
-
-function whyToken(error) {
-  if (error.status === 403) return 'This token may not read the table. A token of role auditor or operator can.';
-  return token() ? 'The server does not accept the token.' : 'This server shows the table to those who have a token.';
-}
-
-/* --- what is on the page --- */
-
-const updateRows = tableBody($('rows'), { pick: (row, on) => pick([row], on), show: showReason, remove: (row) => askDelete([row]) }, titleOf, $('refresh'));
-
-function titleOf(code) {
-  return state.reasons.get(code)?.title ?? code;
-}
-
-/** Puts words and controls into a live region, and leaves it alone when it already holds them. */
-function say(id, words, ...parts) {
-  const region = $(id);
-  if (region.dataset.words === words) return;
-  region.dataset.words = words;
-  const focused = region.contains(document.activeElement);
-  region.replaceChildren(...(parts.length > 0 ? parts : [words]));
-  if (focused) $('refresh').focus();
+  const stranger = token() ? 'The server does not accept the token.' : 'This server shows the table to those who have a token.';
+  const words = status === 403 ? 'This token may not read the table. A token of role auditor or operator can.' : stranger;
+  fillPanel('No permission', words, button({ class: 'solid' }, () => askToken(words), 'Enter token'));
+  if (isFirst && !document.querySelector('dialog[open]')) askToken(words);
 }
 
 /** Fills the place of the rows while there are none. */
@@ -184,334 +137,153 @@ function fillPanel(title, words, ...controls) {
   say('panel', title + words, ...(title ? [el('strong', {}, title), words, ...controls] : []));
 }
 
-function showEmpty() {
-  if (state.page.data.length > 0) fillPanel('', '');
-  else if (countFilters(state.view) > 0) {
-    fillPanel('No client matches', 'No refused client matches these filters.', button({}, clearFilters, 'Clear filters'));
-  } else {
-    fillPanel('No refused clients', 'No connection attempt was refused, or the clients have connected since.');
-  }
+/* --- the table --- */
+
+/** Draws the rows, which are picked, where they stand in the table, and what can be done with them. */
+function draw(isNews = false) {
+  const { page, picked, view } = state;
+  const rows = page?.data ?? [];
+  updateRows(rows, picked, isNews);
+  const here = rows.filter((row) => picked.has(keyOf(row))).length;
+  Object.assign($('pick-all'), { checked: here > 0 && here === rows.length, indeterminate: here > 0 && here < rows.length, disabled: rows.length === 0 });
+  const focused = $('selection').contains(document.activeElement);
+  $('selection').hidden = picked.size === 0;
+  if (focused && picked.size === 0) $('table').focus();
+  $('selection-count').textContent = `${grouped(picked.size)} selected`;
+  $('delete-all').disabled = page === null;
+  $('pager').hidden = rows.length === 0;
+  if (!page) return;
+  const first = view.page * view.pageSize + 1;
+  $('range').textContent = `${grouped(first)}–${grouped(first + rows.length - 1)} of ${grouped(page.totalElements)}`;
+  $('previous').ariaDisabled = view.page === 0;
+  $('next').ariaDisabled = !page.hasNext;
 }
 
-function rangeWords() {
-  const { data, totalElements } = state.page;
-  const first = state.view.page * state.view.pageSize + 1;
-  return `${grouped(first)}–${grouped(first + data.length - 1)} of ${grouped(totalElements)}`;
+function pick(rows, on) {
+  for (const row of rows) on ? state.picked.set(keyOf(row), row) : state.picked.delete(keyOf(row));
+  draw();
 }
 
-function showPager() {
-  const filled = state.page !== null && state.page.totalElements > 0;
-  $('pager').hidden = !filled;
-  if (!filled) return;
-  $('range').textContent = rangeWords();
-  const last = state.page.totalPages - 1;
-  const now = state.view.page;
-  const target = { first: 0, prev: now - 1, next: now + 1, last };
-  for (const step of $('pager').querySelectorAll('[data-step]')) {
-    const page = target[step.dataset.step];
-    step.dataset.page = page;
-    // Not `disabled`: that would drop the focus of who pages by keyboard.
-    step.ariaDisabled = page < 0 || page > last || page === now;
-  }
-}
-
-function showOrder() {
-  const { sortProperty, sortOrder } = state.view;
-  for (const control of document.querySelectorAll('[data-sort]')) {
-    const order = sortOrder === 'ASC' ? 'ascending' : 'descending';
-    control.closest('th').ariaSort = control.dataset.sort === sortProperty ? order : null;
-  }
-  $('sort-cards').value = `${sortProperty} ${sortOrder}`;
-}
-
-function showFilters() {
-  const form = $('filters');
-  for (const name of FILTERS) {
-    const control = form.elements[name];
-    const value = state.view.filters[name];
-    if (control.tagName === 'SELECT' && !Array.from(control.options).some((option) => option.value === value)) {
-      control.append(new Option(safeString(value), value)); // asked for by the URL, not known (yet)
-    }
-    if (control.value !== value) control.value = value;
-  }
-  const count = countFilters(state.view);
-  $('filter-count').textContent = count;
-  $('filter-count').hidden = $('clear-filters').hidden = count === 0;
-}
-
-function openFilters(open) {
-  $('filters').hidden = !open;
-  $('toggle-filters').ariaExpanded = open;
-}
-
-function fillReasons() {
-  const select = $('filters').elements.reasonCode;
-  const families = { basic: 'Username and password', tls: 'TLS and certificates', other: 'Other' };
-  select.replaceChildren(new Option('Any', ''));
-  for (const [family, words] of Object.entries(families)) {
-    const reasons = [...state.reasons.values()].filter((reason) => reason.family === family);
-    if (reasons.length > 0) select.append(el('optgroup', { label: words }, ...reasons.map((reason) => new Option(reason.title, reason.code))));
-  }
-  showFilters();
-}
-
-function fillBrokers() {
-  const select = $('filters').elements.broker;
-  const known = new Set(Array.from(select.options, (option) => option.value));
-  for (const broker of [...state.brokers].sort()) if (!known.has(broker)) select.append(new Option(safeString(broker), broker));
-}
-
-/** Names the logs that are read, and the trouble with them: without it an empty table would look like good news. */
-function showSources(sources) {
-  const parts = sources.flatMap((source) => {
-    const name = String(source.name ?? source.path ?? '?');
-    state.brokers.add(name);
-    const trouble = source.lastError?.message ?? source.lastError;
-    return [', ', safeText(name), ...(trouble ? [' ', el('span', { class: 'tag warn' }, safeText(String(trouble), 200))] : [])];
+function remove(rows) {
+  askDelete(rows, state.brokers.size > 1, (name) => {
+    for (const [key, row] of state.picked) if (row.clientId === name) state.picked.delete(key);
   });
-  $('sources').replaceChildren(`Times in ${zoneName()}`, ...(parts.length > 0 ? [' · Logs: ', ...parts.slice(1)] : []));
-  fillBrokers();
+}
+
+async function finish(words) {
+  await load();
+  if (words) say('said', words);
 }
 
 /* --- changing the view --- */
 
-/** Changes the view, and takes in what is being typed. Any change but that of the page starts at the first page. */
+let typing = 0;
+
+/** Changes the view; any change but that of the page starts at the first page. */
 function changeView(change) {
   clearTimeout(typing);
-  state.view = { ...state.view, page: 0, filters: typedFilters(), ...change };
-  const query = viewQuery(state.view);
-  history.replaceState(null, '', query ? `?${query}` : location.pathname);
-  showFilters();
-  showOrder();
+  state.view = { ...state.view, page: 0, ...change };
+  const fragment = viewFragment(state.view);
+  history.replaceState(null, '', location.pathname + (fragment && `#${fragment}`));
+  showView();
   return load();
 }
 
-let typing = 0;
-
-function typedFilters() {
-  return Object.fromEntries(FILTERS.map((name) => [name, $('filters').elements[name].value]));
-}
-
-function readFilters() {
-  const typed = typedFilters();
-  if (FILTERS.some((name) => typed[name] !== state.view.filters[name])) changeView({});
-}
+const changeFilters = (change) => changeView({ filters: { ...readForm(), ...change } });
 
 function clearFilters() {
   $('toggle-filters').focus();
-  changeView({ filters: Object.fromEntries(FILTERS.map((name) => [name, ''])) });
+  changeView({ filters: noFilters() });
+}
+
+/** Shows the view in the form, the headings and the links. */
+function showView() {
+  const { view } = state;
+  showFilters(view, titleOf, changeFilters);
+  for (const control of document.querySelectorAll('[data-sort]')) {
+    const order = view.sortOrder === 'ASC' ? 'ascending' : 'descending';
+    control.closest('th').ariaSort = control.dataset.sort === view.sortProperty ? order : null;
+  }
+  $('page-size').value = view.pageSize;
+  for (const link of document.querySelectorAll('[data-format]')) link.href = address(`${CLIENTS}/export`, { format: link.dataset.format, ...filterQuery(view, Date.now()) });
 }
 
 function sortBy(name) {
   const { sortProperty, sortOrder } = state.view;
+  const first = COLUMNS.find(([column]) => column === name)[2] ? 'DESC' : 'ASC';
   const other = sortOrder === 'ASC' ? 'DESC' : 'ASC';
-  changeView({ sortProperty: name, sortOrder: name === sortProperty ? other : name === 'ts' ? 'DESC' : 'ASC' });
+  changeView({ sortProperty: name, sortOrder: name === sortProperty ? other : first });
 }
 
-/* --- picking rows --- */
-
-function pick(rows, on) {
-  for (const row of rows) {
-    if (on) state.picked.set(keyOf(row), row);
-    else state.picked.delete(keyOf(row));
-  }
-  drawRows();
-}
-
-/** Draws the rows, which are picked, and what can be done with them. */
-function drawRows() {
-  const rows = state.page?.data ?? [];
-  updateRows(rows, state.picked);
-  const here = rows.filter((row) => state.picked.has(keyOf(row))).length;
-  $('pick-all').checked = here > 0 && here === rows.length;
-  $('pick-all').indeterminate = here > 0 && here < rows.length;
-  $('pick-all').disabled = rows.length === 0;
-  const focused = $('selection').contains(document.activeElement);
-  $('selection').hidden = state.picked.size === 0;
-  if (focused && $('selection').hidden) $('refresh').focus();
-  $('selection-count').textContent = `${state.picked.size} selected`;
-  $('delete-all').disabled = state.page === null;
-}
-
-/* --- dialogs --- */
-
-function showReason(row) {
-  $('reason-title').textContent = titleOf(row.reasonCode);
-  $('reason-code').textContent = row.reasonCode;
-  $('reason-body').replaceChildren(reasonBody(row, state.reasons));
-  $('reason-dialog').showModal();
-  $('reason-body').focus();
-  $('reason-body').scrollTop = 0;
-}
-
-/** What the confirmation does on Yes. */
-let onYes = null;
-
-/** Asks Yes or No. `work` runs on Yes; while it fails the dialog stays and says why. */
-function confirm(title, body, work) {
-  onYes = work;
-  $('confirm-title').textContent = title;
-  $('confirm-body').replaceChildren(...body);
-  showConfirmError(null);
-  $('confirm-dialog').showModal();
-  $('confirm-no').focus();
-}
-
-function showConfirmError(error) {
-  const needs = wantsToken(error) ? 'deleting needs a token of role operator. The server says: ' : '';
-  $('confirm-token').hidden = !needs;
-  say('confirm-error', error ? `Not deleted: ${needs}${error.message}.` : '');
-}
-
-async function answerYes() {
-  const yes = $('confirm-yes');
-  if (yes.ariaDisabled === 'true') return;
-  yes.ariaDisabled = true;
+/** A link can't send a token: with one, the file is fetched first. */
+async function exportRows(event) {
+  if (!token()) return;
+  event.preventDefault();
   try {
-    const words = await onYes();
-    $('confirm-dialog').close();
-    await load();
-    say('said', words);
+    const file = await (await send('GET', event.target.href)).blob();
+    const href = URL.createObjectURL(file);
+    el('a', { href, download: `unauthorized-clients.${event.target.dataset.format}` }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
   } catch (error) {
-    showConfirmError(error);
-  } finally {
-    yes.ariaDisabled = false;
+    say('banner', `Could not export: ${error.message}.`);
   }
-}
-
-function askDelete(rows) {
-  const names = [...new Set(rows.map((row) => row.clientId))];
-  const listed = names.map((name) => el('li', {}, safeText(name, 200)));
-  const others = state.brokers.size > 1 && ' A row of the same client ID at another broker goes with it.';
-  const title = names.length === 1 ? 'Delete this client?' : `Delete ${names.length} clients?`;
-  confirm(title, [el('ul', { class: 'names' }, ...listed), el('p', { class: 'muted' }, COMES_BACK, others)], async () => {
-    for (const name of names) {
-      await deleteClient(name);
-      for (const [key, row] of state.picked) if (row.clientId === name) state.picked.delete(key);
-    }
-    return `Deleted ${plural(names.length, 'client')}.`;
-  });
-}
-
-function askDeleteAll() {
-  const hidden = countFilters(state.view) > 0 && ' The filters don’t matter: rows that they hide go as well.';
-  confirm('Delete all clients?', [el('p', {}, 'Every row of the table goes.', hidden), el('p', { class: 'muted' }, COMES_BACK)], async () => {
-    await call('DELETE', CLIENTS);
-    state.picked.clear();
-    return 'Deleted all clients.';
-  });
-}
-
-function askToken(words) {
-  $('token-why').textContent = words;
-  $('token-field').value = '';
-  $('token-forget').hidden = !token();
-  say('token-error', '');
-  if (!$('token-dialog').open) $('token-dialog').showModal();
-  $('token-field').focus();
-}
-
-/** Keeps a token that the server lets read the table; puts the one before it back otherwise. */
-async function useToken() {
-  const entered = $('token-field').value.trim();
-  const before = token();
-  if (!/^[\x21-\x7e]+$/.test(entered)) return say('token-error', 'A token has neither spaces nor letters beyond ASCII.');
-  sessionStorage.setItem(TOKEN_KEY, entered);
-  try {
-    await call('GET', `${CLIENTS}/v2`, { pageSize: 1, page: 0 });
-  } catch (error) {
-    if (before) sessionStorage.setItem(TOKEN_KEY, before);
-    else sessionStorage.removeItem(TOKEN_KEY);
-    return say('token-error', `${wantsToken(error) ? 'The server does not accept this token' : 'Could not try the token'}: ${error.message}.`);
-  }
-  $('token-dialog').close();
-  showConfirmError(null);
-  return load();
-}
-
-function forgetToken() {
-  sessionStorage.removeItem(TOKEN_KEY);
-  $('token-dialog').close();
-  return load();
 }
 
 /* --- wiring --- */
 
 function fillFixedParts() {
-  const { elements } = $('filters');
-  for (const [value, words] of WINDOWS) elements.window.append(new Option(words, value));
-  for (const name of BOOLEAN_LISTS) elements[name].append(new Option('Yes', 'true'), new Option('No', 'false'), new Option('Known', 'true,false'));
-  for (const { name, label } of COLUMNS) {
-    $('headings').lastElementChild.before(el('th', { class: `c-${name}` }, button({ 'data-sort': name }, null, label)));
-    $('sort-cards').append(new Option(`${label} ↓`, `${name} DESC`), new Option(`${label} ↑`, `${name} ASC`));
-  }
-  $('page-size').replaceChildren(...PAGE_SIZES.map((size) => new Option(size, size)));
-  $('page-size').value = state.view.pageSize;
-  for (const node of document.querySelectorAll('[data-icon]')) node.prepend(icon(node.dataset.icon));
-  $('sources').textContent = `Times in ${zoneName()}`;
+  for (const [name, choices] of Object.entries(CHOICES)) fillChoices(name, choices);
+  const headings = COLUMNS.map(([name, label]) => el('th', { class: `c-${name}`, scope: 'col', role: 'columnheader' }, button({ 'data-sort': name }, null, label)));
+  $('headings').lastElementChild.before(...headings);
+  $('page-size').append(...PAGE_SIZES.map((size) => new Option(size, size)));
+  $('zone').textContent = `Times in ${zoneName()}`;
+  const isWide = matchMedia('(min-width: 900px)').matches;
+  openFilters(isWide);
+  $('overview').open = isWide;
 }
 
 function wireControls() {
   const on = (id, event, handle) => $(id).addEventListener(event, handle);
-  const onSubmit = (id, handle) => on(id, 'submit', (event) => {
-    event.preventDefault();
-    handle();
-  });
-  on('refresh', 'click', () => {
-    state.sourcesAt = -SOURCES_MS;
-    load();
-  });
+  const onSubmit = (id, handle) => on(id, 'submit', (event) => handle(event.preventDefault()));
   on('token', 'click', () => askToken('A token of role auditor reads the table; one of role operator may also delete.'));
   on('toggle-filters', 'click', () => openFilters($('filters').hidden));
   on('clear-filters', 'click', clearFilters);
-  onSubmit('filters', readFilters);
-  on('filters', 'input', (event) => {
+  onSubmit('filters', () => changeFilters({}));
+  on('filters', 'input', ({ target }) => {
     clearTimeout(typing);
-    if (event.target.tagName === 'SELECT') readFilters();
-    else typing = setTimeout(readFilters, TYPING_MS);
+    typing = setTimeout(changeFilters, target.options ? 0 : TYPING, {});
   });
-  on('sort-cards', 'change', (event) => {
-    const [sortProperty, sortOrder] = event.target.value.split(' ');
-    changeView({ sortProperty, sortOrder });
-  });
-  on('page-size', 'change', (event) => changeView({ pageSize: Number(event.target.value) }));
-  on('pager', 'click', (event) => {
-    const step = event.target.closest('[data-step]');
-    if (step && step.ariaDisabled !== 'true') changeView({ page: Number(step.dataset.page) });
-  });
-  on('pick-all', 'change', (event) => pick(state.page.data, event.target.checked));
+  on('page-size', 'change', ({ target }) => changeView({ pageSize: Number(target.value) }));
+  const turn = ({ target }, by) => target.ariaDisabled === 'true' || changeView({ page: state.view.page + by });
+  on('previous', 'click', (event) => turn(event, -1));
+  on('next', 'click', (event) => turn(event, 1));
+  on('pick-all', 'change', ({ target }) => pick(state.page.data, target.checked));
   on('clear-selection', 'click', () => pick([...state.picked.values()], false));
-  on('delete-selected', 'click', () => askDelete([...state.picked.values()]));
-  on('delete-all', 'click', askDeleteAll);
-  on('confirm-yes', 'click', answerYes);
-  on('confirm-token', 'click', () => askToken('Deleting needs a token of role operator.'));
-  on('token-forget', 'click', forgetToken);
-  onSubmit('token-form', useToken);
-  document.addEventListener('click', (event) => {
-    const sort = event.target.closest('[data-sort]');
-    const copy = event.target.closest('[data-copy]');
-    const close = event.target.closest('[data-close]');
+  on('delete-selected', 'click', () => remove([...state.picked.values()]));
+  on('delete-all', 'click', () => askDeleteAll(activeFilters(state.view).length > 0, () => state.picked.clear()));
+  onSubmit('ask-form', () => answerYes(finish));
+  on('ask-field', 'input', checkWord);
+  on('ask-dialog', 'close', stopAsking);
+  on('ask-token', 'click', () => askToken('Deleting needs a token of role operator.'));
+  onSubmit('token-form', () => useToken(load));
+  on('token-forget', 'click', () => {
+    setToken(null);
+    $('token-dialog').close();
+    load();
+  });
+  for (const link of document.querySelectorAll('[data-format]')) link.addEventListener('click', exportRows);
+  document.addEventListener('click', ({ target }) => {
+    const [sort, copy, close] = ['sort', 'copy', 'close'].map((name) => target.closest(`[data-${name}]`));
     if (sort) sortBy(sort.dataset.sort);
-    if (copy) copyFrom(copy, (words) => say(copy.closest('dialog') ? 'said-here' : 'said', words));
+    if (copy) copyFrom(copy);
     if (close) close.closest('dialog').close();
   });
-}
-
-/** Polls while someone looks; comes back at once when the tab does. */
-function startPolling() {
-  const poll = () => {
-    if (document.visibilityState === 'visible' && !state.locked) load({ quiet: true });
-  };
-  setInterval(poll, POLL_MS);
-  document.addEventListener('visibilitychange', poll);
+  addEventListener('hashchange', () => changeView(readView(location.hash)));
 }
 
 fillFixedParts();
 wireControls();
-showFilters();
-showOrder();
-drawRows();
-openFilters(countFilters(state.view) > 0 || matchMedia('(min-width: 900px)').matches);
+showView();
+draw();
 fillPanel('Loading …', '');
 load();
-startPolling();

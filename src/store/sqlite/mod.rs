@@ -3,6 +3,7 @@
 mod open;
 mod outbox;
 mod read;
+mod summary;
 mod write;
 
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{Batch, CommitStats, Due, Expired, Feed, Filter, Loaded, Page, PageQuery, Store, StoreError, Touched};
+use super::{Batch, CommitStats, Due, Expired, Feed, Filter, Loaded, Page, PageQuery, Store, StoreError, Summary, Touched};
 use crate::model::{ClientKey, Millis, Row};
 
 /// Reading connections that are kept open; more may read at once, at the price of opening one.
@@ -171,6 +172,10 @@ impl Store for SqliteStore {
 
     fn page(&self, query: &PageQuery) -> Result<Page, StoreError> {
         self.read("read a page", |conn| read::page(conn, query))
+    }
+
+    fn summary(&self, filter: &Filter, spans: u32) -> Result<Summary, StoreError> {
+        self.read("sum up the rows", |conn| summary::summary(conn, filter, spans))
     }
 
     fn get(&self, client_id: &str) -> Result<Vec<Row>, StoreError> {
