@@ -181,11 +181,18 @@ impl Done {
     }
 }
 
-#[derive(Default)]
 struct Who<'w> {
     token: Option<&'w str>,
     /// None: nobody is at the terminal.
     answer: Option<&'w str>,
+    /// Columns of the terminal.
+    width: usize,
+}
+
+impl Default for Who<'_> {
+    fn default() -> Self {
+        Who { token: None, answer: None, width: 110 }
+    }
 }
 
 impl Who<'_> {
@@ -197,7 +204,8 @@ impl Who<'_> {
             output: &mut output,
             notes: &mut notes,
             is_interactive: self.answer.is_some(),
-            look: Look { width: 110, colour: false, zone: jiff::tz::TimeZone::UTC },
+            look: Look { width: self.width, colour: false, zone: jiff::tz::TimeZone::UTC },
+            now: NOW,
             token: self.token.map(str::to_owned),
         };
         let result = match &command {
@@ -253,6 +261,187 @@ fn filters_and_order() {
 }
 
 #[test]
+fn filters_are_those_of_the_api() {
+    let mut silent = row("silent", NOW - 5000);
+    silent.password_provided = None;
+    silent.tls_used = Some(true);
+    let server = Server::start(false, [rows(), vec![silent]].concat());
+    let list = |more: &[&str]| run(&[&["list", "--format", "ndjson", "--sort", "clientId", "--server", &server.tcp()], more].concat());
+    let (gate, odd) = ("gate \u{1b}[31m", "sensor 2/ü&x=%");
+    assert_eq!(list(&["--password", "yes"]).ids(), ["Sensor-1", "emqx-1", gate, odd]);
+    assert_eq!(list(&["--password", "no"]).ids(), [""; 0]);
+    assert_eq!(list(&["--tls", "yes"]).ids(), ["silent"]);
+    // NOW is the clock's time, and the zone is UTC.
+    assert_eq!(list(&["--since", "2s"]).ids(), ["Sensor-1", "emqx-1", gate, odd]);
+    assert_eq!(list(&["--since", "2026-01-01T00:00:01Z"]).ids(), [gate, odd]);
+    assert_eq!(list(&["--since", "2026-01-01", "--until", "2026-01-01 00:00:30"]).ids(), ["Sensor-1", odd]);
+    assert_eq!(list(&["--until", "3s"]).ids(), ["silent"]);
+    list(&["--since", "yesterday"]).failed(2, "--since \"yesterday\" is no time: expected 2026-01-31");
+}
+
+#[test]
+fn narrow_and_wide_terminals_get_what_fits() {
+    let server = Server::start(false, rows());
+    for width in [80, 120] {
+        let shown = Who { width, ..Who::default() }.run(&["list", "--server", &server.tcp()]);
+        assert!(shown.out().lines().take(5).all(|line| line.chars().count() <= width), "{}", shown.out());
+        assert!(shown.out().contains("192.0.2.7?"), "{}", shown.out());
+        assert!(!shown.out().contains('\u{1b}'));
+    }
+}
+
+/// An output that tells each line to another thread, and after some of them nobody reads it any more.
+struct Told {
+    lines: mpsc::Sender<String>,
+    line: Vec<u8>,
+    left: usize,
+}
+
+impl io::Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for byte in bytes {
+            if self.left == 0 {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            self.line.push(*byte);
+            if *byte == b'\n' {
+                let line = String::from_utf8(std::mem::take(&mut self.line)).unwrap();
+                self.left -= 1;
+                let _ = self.lines.send(line.trim_end().to_owned());
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Watches on a thread of its own until `lines` lines were printed and one more is tried.
+fn watching(line: &[&str], lines: usize) -> (mpsc::Receiver<String>, JoinHandle<Result<(), CliError>>) {
+    let (tell, told) = mpsc::channel();
+    let line: Vec<String> = line.iter().map(|&part| part.to_owned()).collect();
+    let thread = std::thread::spawn(move || {
+        let Command::List(args) = Command::try_parse_from(["turnaway".to_owned()].into_iter().chain(line)).unwrap() else { panic!() };
+        let mut console = Console {
+            input: &mut io::empty(),
+            output: &mut Told { lines: tell, line: Vec::new(), left: lines },
+            notes: &mut io::sink(),
+            is_interactive: false,
+            look: Look { width: 130, colour: false, zone: jiff::tz::TimeZone::UTC },
+            now: NOW,
+            token: None,
+        };
+        list::run(&args, &mut console, &NoFiles)
+    });
+    (told, thread)
+}
+
+impl Server {
+    fn refuse(&self, client_id: &str, ts: Millis) {
+        let mut batch = Batch::default();
+        batch.push(Attempt::Refused(Box::new(row(client_id, ts))), true, false);
+        self.store.commit(&batch, NOW).unwrap();
+    }
+}
+
+#[test]
+fn watching_shows_the_rows_that_are_there_and_then_each_change() {
+    let server = Server::start(false, vec![row("first", NOW), row("second", NOW + 1)]);
+    let (told, thread) = watching(&["list", "--watch", "--server", &server.unix()], 7);
+    let next = || told.recv().unwrap();
+    assert!(next().starts_with("Last update"));
+    assert!(next().contains("  first "), "the latest stands last");
+    assert!(next().contains("  second "));
+    server.refuse("third \u{1b}[2J", NOW + 60_000);
+    let third = next();
+    assert!(third.contains("third \\x1b[2J") && third.chars().count() <= 130, "{third}");
+    server.refuse("first", NOW + 61_000);
+    assert!(next().starts_with("2026-01-01 00:01:01  first "));
+    server.store.delete("second", NOW).unwrap();
+    assert_eq!(next(), "gone: second (mosquitto)");
+    server.store.delete_all(NOW).unwrap();
+    assert!(next().starts_with("gone: first"));
+    // That nobody reads it any more ends it, and is no failure.
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn watching_as_ndjson_gives_rows_and_removals_that_fit_the_filters() {
+    let server = Server::start(false, rows());
+    let (told, thread) = watching(&["list", "-w", "-f", "ndjson", "--client-id", "sensor", "--server", &server.tcp()], 4);
+    let next = || serde_json::from_str::<serde_json::Value>(&told.recv().unwrap()).unwrap();
+    assert_eq!([next()["clientId"].clone(), next()["clientId"].clone()], ["Sensor-1", "sensor 2/ü&x=%"]);
+    server.refuse("other", NOW + 1);
+    server.refuse("sensor-9", NOW + 2);
+    let found = next();
+    assert_eq!((&found["clientId"], &found["attempts"]), (&json!("sensor-9"), &json!(1)));
+    server.store.delete("other", NOW).unwrap();
+    server.store.delete("sensor-9", NOW).unwrap();
+    assert_eq!(next(), json!({ "clientId": "sensor-9", "identity": "client-id", "broker": "mosquitto", "removed": true }));
+    server.refuse("sensor-10", NOW + 3);
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn watching_outlives_the_daemon_and_says_what_it_missed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let page = |rows: &[Row]| {
+        let body = json!({ "data": rows, "totalPages": 1, "totalElements": rows.len(), "hasNext": false }).to_string();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: ready\ndata: {}\n\n".to_owned();
+    let answers = [
+        ("/events?", stream.clone()),
+        ("/v2?", page(&[row("a", NOW), row("b", NOW)])),
+        ("/events?", "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 70\r\n\r\n{\"status\":503,\"message\":\"starting\",\"errorCode\":2,\"timestamp\":17672256}".to_owned()),
+        ("/events?", stream),
+        ("/v2?", page(&[row("b", NOW), row("c", NOW)])),
+    ];
+    let daemon = std::thread::spawn(move || {
+        // A stream stays open until the next request, then it breaks off.
+        let mut open = Vec::new();
+        for (path, answer) in answers {
+            if path == "/events?" {
+                open.clear();
+            }
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 2048];
+            let read = io::Read::read(&mut stream, &mut request).unwrap();
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            assert!(request.starts_with("GET /api/unauthorized/client") && request.contains(path), "{request}");
+            stream.write_all(answer.as_bytes()).unwrap();
+            open.push(stream);
+            if path == "/v2?" {
+                open.clear();
+            }
+        }
+    });
+    let (told, thread) = watching(&["list", "-w", "-f", "ndjson", "--server", &addr], 4);
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        let line: serde_json::Value = serde_json::from_str(&told.recv().unwrap()).unwrap();
+        ids.push((line["clientId"].as_str().unwrap().to_owned(), line["removed"] == true));
+    }
+    let expected = [("b", false), ("a", false), ("a", true), ("c", false)];
+    assert_eq!(ids, expected.map(|(id, gone)| (id.to_owned(), gone)));
+    daemon.join().unwrap();
+    drop(told);
+    // The daemon is gone for good: whoever watches waits for it until Ctrl-C.
+    drop(thread);
+}
+
+#[test]
+fn watching_needs_a_format_with_lines_and_the_right_to_read() {
+    let server = Server::start(true, rows());
+    run(&["list", "--watch", "--format", "json", "--server", &server.unix()]).failed(2, "use --format ndjson, csv or table");
+    run(&["list", "--watch", "--server", &server.tcp()]).failed(1, "asks for a token with the role auditor");
+    assert!(Command::try_parse_from(["turnaway", "list", "--watch", "--sort", "clientId"]).is_err());
+}
+
+#[test]
 fn many_pages_come_whole_and_once() {
     let many: Vec<Row> = (0..1100).map(|n| row(&format!("c{n:04}"), NOW + n)).collect();
     let server = Server::start(false, many);
@@ -280,11 +469,11 @@ fn tokens_and_roles() {
     let server = Server::start(true, rows());
     let tcp = server.tcp();
     let (list, delete) = (["list", "--format", "ndjson", "--server", &tcp], ["delete", "Sensor-1", "--yes", "--server", &tcp]);
-    let auditor = Who { token: Some(&server.auditor), answer: None };
-    let operator = Who { token: Some(&server.operator), answer: None };
+    let auditor = Who { token: Some(&server.auditor), ..Who::default() };
+    let operator = Who { token: Some(&server.operator), ..Who::default() };
     run(&list).failed(1, "asks for a token with the role auditor: set TURNAWAY_TOKEN or give --token-file");
     run(&delete).failed(1, "asks for a token with the role operator: set TURNAWAY_TOKEN");
-    let stranger = Who { token: Some("turnaway_00"), answer: None };
+    let stranger = Who { token: Some("turnaway_00"), ..Who::default() };
     stranger.run(&list).failed(1, "and does not know the one that was sent");
     assert_eq!(auditor.run(&list).ids().len(), 4);
     auditor.run(&delete).failed(1, "it needs the role operator. Use the Unix socket");
@@ -296,7 +485,7 @@ fn tokens_and_roles() {
     assert_eq!(stranger.run(&with_file).out(), "Deleted \"Sensor-1\".\n");
     operator.run(&delete).failed(1, "there is no client \"Sensor-1\" in the table");
     run(&[&list[..], &["--token-file", "/nowhere"]].concat()).failed(2, "cannot read the token in /nowhere");
-    Who { token: Some("two\nlines"), answer: None }.run(&list).failed(2, "this is no token");
+    Who { token: Some("two\nlines"), ..Who::default() }.run(&list).failed(2, "this is no token");
 }
 
 #[test]
@@ -311,7 +500,7 @@ fn deleting_by_tcp_without_tokens_is_not_allowed() {
 fn deleting_asks_first() {
     let server = Server::start(false, rows());
     let unix = server.unix();
-    let delete = |answer, line: &[&str]| Who { token: None, answer }.run(&[&["delete", "--server", &unix], line].concat());
+    let delete = |answer, line: &[&str]| Who { answer, ..Who::default() }.run(&[&["delete", "--server", &unix], line].concat());
     delete(None, &["Sensor-1"]).failed(2, "add --yes if you are sure");
     delete(None, &["--all"]).failed(2, "add --yes if you are sure");
     for no in ["n\n", "\n", "", "yesterday\n"] {
@@ -322,9 +511,15 @@ fn deleting_asks_first() {
     assert_eq!(done.out(), "Deleted \"gate \\u{1b}[31m\".\n");
     assert_eq!(done.notes, format!("Delete \"gate \\u{{1b}}[31m\" at {unix}? [y/N] "));
     assert_eq!(delete(Some("yes\n"), &["sensor 2/ü&x=%"]).out(), "Deleted \"sensor 2/ü&x=%\".\n");
+    let several = ["nobody", "emqx-1", "no \u{7}one"];
+    let done = delete(Some("y\n"), &several);
+    let words = done.result.as_ref().unwrap_err().render(false);
+    assert_eq!((done.out.as_str(), server.ids()), ("Deleted \"emqx-1\".\n", 1));
+    assert!(words.contains("there is no client \"nobody\", nor \"no \\u{7}one\" in the table"), "{words}");
+    assert_eq!(done.notes, format!("Delete \"nobody\", \"emqx-1\" and \"no \\u{{7}}one\" at {unix}? [y/N] "));
     let done = delete(Some("y\n"), &["--all"]);
     assert_eq!((done.out(), server.ids()), ("Deleted all clients.\n", 0));
-    assert_eq!(done.notes, format!("Delete all 2 clients at {unix}? [y/N] "));
+    assert_eq!(done.notes, format!("Delete all 1 client at {unix}? [y/N] "));
 }
 
 #[test]
@@ -363,13 +558,14 @@ fn somebody_else_is_there() {
 
 #[test]
 fn wrong_usage() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["list", "--reason-code", "no-pasword-provided"], "did you mean \"no-password-provided\"?"),
         (&["list", "--sort", "clientID"], "did you mean \"clientId\"?"),
         (&["list", "--limit", "0"], "0 is not in 1.."),
         (&["list", "--server", "http://127.0.0.1:80"], "without http://"),
         (&["list", "--server", "127.0.0.1"], "expected a host and a port"),
         (&["list", "--format", "xml"], "table, json, ndjson, csv"),
+        (&["list", "--tls", "perhaps"], "expected yes or no"),
         (&["delete"], "CLIENT_ID"),
         (&["delete", "x", "--all"], "cannot be used with"),
         (&["delete", ""], "a value is required"),

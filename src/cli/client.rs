@@ -1,5 +1,6 @@
 //! Talks to the running daemon.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -7,22 +8,27 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::CliError;
+pub use super::client_error::ClientError;
+use super::events::{Event, Reader};
 use crate::api::{Listen, Role};
 use crate::config::{DEFAULT_FILE, Files, Raw, default_listen};
 use crate::text::escaped;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long to wait before a stream that ended is opened again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Bytes of an answer.
 const ANSWER_BYTES: usize = 64 << 20;
@@ -96,90 +102,34 @@ impl From<&Listen> for Server {
     }
 }
 
-/// Why the daemon could not be asked, or what it said.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// Nobody is there.
-    #[error(
-        "cannot reach turnaway at {server}: {source}; is it running? Start it with `turnaway run`, or say with --server where it listens"
-    )]
-    Unreachable {
-        /// Where.
-        server: Server,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The socket's mode forbids it.
-    #[error(
-        "not allowed to open {server}: it is for its owner and group; be one of them (sudo, or a group), \
-         or ask by TCP with --server ADDRESS:PORT"
-    )]
-    Socket {
-        /// Where.
-        server: Server,
-    },
-    /// 401.
-    #[error(
-        "{server} asks for a token with the role {role}{}: set TURNAWAY_TOKEN or give --token-file \
-         (`turnaway token new --role {role}` makes one)", stranger(*.sent)
-    )]
-    Token {
-        /// Where.
-        server: Server,
-        /// What the request needs.
-        role: &'static str,
-        /// A token was sent.
-        sent: bool,
-    },
-    /// 403.
-    #[error(
-        "{server} does not allow this: it needs the role {role}. Use the Unix socket (--server unix:PATH), or a token made with \
-         `turnaway token new --role {role}`"
-    )]
-    Role {
-        /// Where.
-        server: Server,
-        /// What the request needs.
-        role: &'static str,
-    },
-    /// 404 for a client.
-    #[error("there is no client {client_id:?} in the table; `turnaway list` shows who is")]
-    NoClient {
-        /// Who was to be found.
-        client_id: String,
-    },
-    /// Any other refusal.
-    #[error("{server} answered {status}: {message}")]
-    Refused {
-        /// Where.
-        server: Server,
-        /// The status.
-        status: StatusCode,
-        /// Its words, made safe.
-        message: String,
-    },
-    /// What listens there is something else.
-    #[error("what answers at {server} is no turnaway, or one of another version ({detail}); say with --server where it listens")]
-    Foreign {
-        /// Where.
-        server: Server,
-        /// What was wrong with the answer.
-        detail: String,
-    },
-    /// The connection broke.
-    #[error("the connection to {server} broke: {source}; look into the daemon's log")]
-    Broken {
-        /// Where.
-        server: Server,
-        /// The cause.
-        source: hyper::Error,
-    },
-    /// No answer.
-    #[error("{server} has not answered for {} seconds; look into the daemon's log", PATIENCE.as_secs())]
-    Silent {
-        /// Where.
-        server: Server,
-    },
+/// An answer whose body comes yet, and what keeps its connection open.
+type Answer = (http1::SendRequest<Empty<Bytes>>, Response<Incoming>);
+
+/// The daemon's stream of changes.
+#[derive(Debug)]
+pub(super) struct Events<'c> {
+    client: &'c Client,
+    body: Incoming,
+    reader: Reader,
+    waiting: VecDeque<Event>,
+    _sender: http1::SendRequest<Empty<Bytes>>,
+}
+
+impl Events<'_> {
+    /// The next event; none: the stream ended, or was silent for longer than the daemon ever is.
+    ///
+    /// # Errors
+    /// What comes is no event of ours.
+    pub(super) fn next(&mut self) -> Result<Option<Event>, ClientError> {
+        while self.waiting.is_empty() {
+            let frame = async { tokio::time::timeout(PATIENCE, self.body.frame()).await };
+            let Ok(Some(Ok(frame))) = self.client.runtime.block_on(frame) else { return Ok(None) };
+            if let Some(bytes) = frame.data_ref() {
+                self.waiting.extend(self.reader.push(bytes).map_err(|error| self.client.foreign(&error))?);
+            }
+        }
+        Ok(self.waiting.pop_front())
+    }
 }
 
 /// Asks the daemon, one request at a time.
@@ -244,7 +194,39 @@ impl Client {
         serde_json::from_slice(&body).map_err(|error| self.foreign(&error))
     }
 
+    /// Opens a stream of events; `role` is what it needs.
+    ///
+    /// # Errors
+    /// Nobody answers, or the answer is no stream.
+    pub(super) fn follow(&self, target: &str, role: Role) -> Result<Events<'_>, ClientError> {
+        let opened = async { tokio::time::timeout(PATIENCE, self.open(Method::GET, target)).await };
+        let (sender, answer) =
+            self.runtime.block_on(opened).unwrap_or_else(|_| Err(ClientError::Silent { server: self.server.clone() }))?;
+        let (head, body) = answer.into_parts();
+        if !head.status.is_success() {
+            let body = async { Limited::new(body, ANSWER_BYTES).collect().await.map(|body| body.to_bytes()).unwrap_or_default() };
+            return Err(self.refusal(head.status, &self.runtime.block_on(body), role));
+        }
+        let kind = head.headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+        if !kind.starts_with(b"text/event-stream") {
+            return Err(self.foreign(&"its answer is no stream of events"));
+        }
+        Ok(Events { client: self, body, reader: Reader::default(), waiting: VecDeque::new(), _sender: sender })
+    }
+
+    /// Waits before the daemon is asked again.
+    pub(super) fn pause(&self) {
+        self.runtime.block_on(async { tokio::time::sleep(PAUSE).await });
+    }
+
     async fn exchange(&self, method: Method, target: &str) -> Result<(StatusCode, Bytes), ClientError> {
+        let (_sender, answer) = self.open(method, target).await?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| self.foreign(&error))?;
+        Ok((head.status, body.to_bytes()))
+    }
+
+    async fn open(&self, method: Method, target: &str) -> Result<Answer, ClientError> {
         let unreachable = |source: io::Error| match (&self.server, source.kind()) {
             (Server::Unix(_), io::ErrorKind::PermissionDenied) => ClientError::Socket { server: self.server.clone() },
             _ => ClientError::Unreachable { server: self.server.clone(), source },
@@ -255,7 +237,7 @@ impl Client {
         }
     }
 
-    async fn send<S>(&self, stream: S, method: Method, target: &str) -> Result<(StatusCode, Bytes), ClientError>
+    async fn send<S>(&self, stream: S, method: Method, target: &str) -> Result<Answer, ClientError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -275,9 +257,8 @@ impl Client {
             request = request.header(AUTHORIZATION, token);
         }
         let request = request.body(Empty::<Bytes>::new()).map_err(|error| self.foreign(&error))?;
-        let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| self.foreign(&error))?;
-        Ok((head.status, body.to_bytes()))
+        let answer = sender.send_request(request).await.map_err(broken)?;
+        Ok((sender, answer))
     }
 
     fn refusal(&self, status: StatusCode, body: &[u8], role: Role) -> ClientError {
@@ -326,8 +307,4 @@ fn bearer(token: &str) -> Result<HeaderValue, CliError> {
         .ok_or_else(|| CliError::Usage("this is no token: expected one line, as `turnaway token new` prints it".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn stranger(sent: bool) -> &'static str {
-    if sent { ", and does not know the one that was sent" } else { "" }
 }

@@ -6,6 +6,8 @@ use jiff::tz::TimeZone;
 
 use super::CliError;
 use super::error::written;
+use crate::clock::{Clock as _, SystemClock};
+use crate::model::Millis;
 
 /// The width of a table that no terminal bounds.
 const WIDTH_WITHOUT_TERMINAL: usize = 120;
@@ -22,6 +24,8 @@ pub struct Console<'a> {
     pub is_interactive: bool,
     /// How results are to look.
     pub look: Look,
+    /// The time, from which what is ago counts.
+    pub now: Millis,
     /// The access token of the environment (`TURNAWAY_TOKEN`).
     pub token: Option<String>,
 }
@@ -60,6 +64,7 @@ impl<'a> Console<'a> {
             notes,
             is_interactive: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
             look: Look::system(std::io::stdout().is_terminal()),
+            now: SystemClock.now(),
             token: std::env::var("TURNAWAY_TOKEN").ok().filter(|token| !token.is_empty()),
         }
     }
@@ -110,7 +115,8 @@ pub(super) mod testing {
         let (mut input, mut output, mut notes) = (input.as_bytes(), Vec::new(), Vec::new());
         let is_interactive = !input.is_empty();
         let look = Look { width: 100, colour: false, zone: TimeZone::UTC };
-        let result = work(&mut Console { input: &mut input, output: &mut output, notes: &mut notes, is_interactive, look, token: None });
+        let result =
+            work(&mut Console { input: &mut input, output: &mut output, notes: &mut notes, is_interactive, look, now: 0, token: None });
         (result, String::from_utf8(output).unwrap(), String::from_utf8(notes).unwrap())
     }
 }

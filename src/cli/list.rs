@@ -7,12 +7,14 @@ use serde::Deserialize;
 
 use super::client::{Client, ServerArgs};
 use super::error::written;
+use super::filter_args::FilterArgs;
 use super::table::{self, Format};
+use super::watch::watch;
 use super::{CliError, Console};
 use crate::api::Role;
 use crate::config::Files;
 use crate::grammar::near;
-use crate::model::{Reason, Row};
+use crate::model::Row;
 use crate::store::SortBy;
 
 /// Rows that are asked for at once: far below the server's limit, so that an answer stays small.
@@ -22,6 +24,7 @@ const PAGE: u64 = 250;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Texts are looked for anywhere in the field, in any case; % stands for any text and _ for any one character.\n\n\
     Examples:\n  turnaway list\n  turnaway list --client-id sensor- --sort attempts --limit 20\n  \
+    turnaway list --since 1h --password no\n  turnaway list --watch\n  \
     turnaway list --reason-code password-does-not-match --format csv > refused.csv\n  \
     turnaway list --server unix:/run/turnaway/turnaway.sock --format ndjson | jq .ipAddress\n  \
     TURNAWAY_TOKEN=turnaway_… turnaway list --server 192.0.2.1:8099")]
@@ -31,24 +34,6 @@ pub struct ListArgs {
     /// How to print the rows
     #[arg(long, short, value_enum, default_value_t)]
     format: Format,
-    /// Only client IDs with this text
-    #[arg(long, value_name = "TEXT")]
-    client_id: Option<String>,
-    /// Only usernames with this text
-    #[arg(long, value_name = "TEXT")]
-    username: Option<String>,
-    /// Only addresses with this text
-    #[arg(long, value_name = "TEXT")]
-    ip: Option<String>,
-    /// Only reasons with this text
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// Only this reason, by its code; may be given several times
-    #[arg(long, value_name = "CODE", value_parser = reason_code)]
-    reason_code: Vec<Reason>,
-    /// Only the source with this exact name
-    #[arg(long, value_name = "NAME")]
-    broker: Option<String>,
     /// The field to sort by, by its name in the JSON
     #[arg(long, value_name = "FIELD", value_parser = sort_field, default_value = "ts")]
     sort: &'static str,
@@ -58,6 +43,11 @@ pub struct ListArgs {
     /// Print at most this many rows [default: all]
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    /// Go on with each row that is made, changed or removed, until Ctrl-C; the rows that are there come first, the latest last
+    #[arg(long, short, conflicts_with_all = ["sort", "order"])]
+    watch: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 /// Which end comes first.
@@ -78,10 +68,6 @@ struct PageBody {
     has_next: bool,
 }
 
-fn reason_code(text: &str) -> Result<Reason, String> {
-    Reason::from_code(text).ok_or_else(|| near(text, Reason::ALL.iter().map(|reason| reason.code()), "the codes are"))
-}
-
 fn sort_field(text: &str) -> Result<&'static str, String> {
     SortBy::names().find(|name| *name == text).ok_or_else(|| near(text, SortBy::names().collect::<Vec<_>>().into_iter(), "the fields are"))
 }
@@ -92,22 +78,48 @@ fn sort_field(text: &str) -> Result<&'static str, String> {
 /// The daemon cannot be asked or says no, or the output fails.
 pub fn run(args: &ListArgs, console: &mut Console<'_>, files: &dyn Files) -> Result<(), CliError> {
     let client = Client::new(&args.server, console.token.as_deref(), files)?;
-    let (rows, total) = fetch(args, &client)?;
+    let mut query = Serializer::new(String::new());
+    args.filter.add_to(&mut query, &console.look.zone, console.now)?;
+    let filter = query.finish();
+    if args.watch {
+        return watch(&client, &filter, args.format, args.limit, console);
+    }
+    let (rows, total) = fetch(&client, &filter, (args.sort, order(args)), args.limit, args.format != Format::Table)?;
     written(table::write(console.output, &rows, Some(total), args.format, &console.look))
 }
 
-/// The rows, and how many there are in all.
-fn fetch(args: &ListArgs, client: &Client) -> Result<(Vec<Row>, u64), CliError> {
-    let limit = args.limit.unwrap_or(u64::MAX);
+fn order(args: &ListArgs) -> &'static str {
+    let natural = match args.sort {
+        "ts" | "firstTs" | "attempts" => OrderArg::Desc,
+        _ => OrderArg::Asc,
+    };
+    if args.order.unwrap_or(natural) == OrderArg::Asc { "ASC" } else { "DESC" }
+}
+
+/// The rows, and how many there are in all. The evidence is most of a row: it is thrown away where it is not wanted.
+///
+/// # Errors
+/// The daemon cannot be asked or says no.
+pub(super) fn fetch(
+    client: &Client,
+    filter: &str,
+    (sort, order): (&str, &str),
+    limit: Option<u64>,
+    with_evidence: bool,
+) -> Result<(Vec<Row>, u64), CliError> {
+    let limit = limit.unwrap_or(u64::MAX);
     let size = PAGE.min(limit);
     let (mut rows, mut seen, mut total) = (Vec::new(), BTreeSet::new(), 0);
     for page in 0.. {
-        let body: PageBody = client.get(&target(args, size, page), Role::Auditor)?;
+        let target = format!(
+            "/api/unauthorized/client/v2?pageSize={size}&page={page}&sortProperty={sort}&sortOrder={order}{}{filter}",
+            if filter.is_empty() { "" } else { "&" }
+        );
+        let body: PageBody = client.get(&target, Role::Auditor)?;
         total = body.total_elements;
         let is_last = body.data.is_empty() || !body.has_next;
         for mut row in body.data {
-            if args.format == Format::Table {
-                // It is most of a row, and the table does not show it.
+            if !with_evidence {
                 row.evidence = Vec::new();
             }
             // The table changes while we read: a row may move to the next page.
@@ -122,30 +134,4 @@ fn fetch(args: &ListArgs, client: &Client) -> Result<(Vec<Row>, u64), CliError> 
     let count = rows.len() as u64;
     let total = if count < limit { count } else { total.max(count) };
     Ok((rows, total))
-}
-
-fn target(args: &ListArgs, size: u64, page: u32) -> String {
-    let order = args.order.unwrap_or(match args.sort {
-        "ts" | "firstTs" | "attempts" => OrderArg::Desc,
-        _ => OrderArg::Asc,
-    });
-    let mut query = Serializer::new(String::new());
-    query.append_pair("pageSize", &size.to_string()).append_pair("page", &page.to_string());
-    query.append_pair("sortProperty", args.sort);
-    query.append_pair("sortOrder", if order == OrderArg::Asc { "ASC" } else { "DESC" });
-    for (name, text) in [
-        ("clientId", &args.client_id),
-        ("username", &args.username),
-        ("ipAddress", &args.ip),
-        ("reason", &args.reason),
-        ("broker", &args.broker),
-    ] {
-        if let Some(text) = text {
-            query.append_pair(name, text);
-        }
-    }
-    for code in &args.reason_code {
-        query.append_pair("reasonCode", code.code());
-    }
-    format!("/api/unauthorized/client/v2?{}", query.finish())
 }

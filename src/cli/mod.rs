@@ -6,11 +6,14 @@
 pub mod arguments;
 pub mod check;
 pub mod client;
+mod client_error;
 pub mod common;
 pub mod console;
 pub mod delete;
 mod error;
+mod events;
 pub mod explain;
+mod filter_args;
 mod found;
 pub mod grammar;
 mod grammar_list;
@@ -20,6 +23,7 @@ pub mod replay;
 pub mod run;
 pub mod table;
 pub mod token;
+mod watch;
 
 pub use console::Console;
 pub use error::CliError;

@@ -14,8 +14,16 @@ const HEADER: &str = "clientId,ipAddress,ts,time,username,passwordProvided,tlsUs
                       identity,broker,attempts,firstTs,evidence";
 
 pub(super) fn write<R: Borrow<Row>>(out: &mut dyn Write, mut rows: impl Iterator<Item = R>) -> io::Result<()> {
-    write!(out, "{HEADER}\r\n")?;
-    rows.try_for_each(|row| write!(out, "{}\r\n", line(row.borrow())))
+    head(out)?;
+    rows.try_for_each(|each| row(out, each.borrow()))
+}
+
+pub(super) fn head(out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "{HEADER}\r\n")
+}
+
+pub(super) fn row(out: &mut dyn Write, row: &Row) -> io::Result<()> {
+    write!(out, "{}\r\n", line(row))
 }
 
 fn line(row: &Row) -> String {

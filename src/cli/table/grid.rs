@@ -1,12 +1,13 @@
 //! Rows in columns.
 
 use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::cli::console::Look;
-use crate::model::{Field, Row};
+use crate::model::{ClientKey, Field, Identity, Reason, Row};
 use crate::text::display;
 
 /// Between two columns.
@@ -38,26 +39,14 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row], total: Option<u64>, look:
     if rows.is_empty() {
         return writeln!(out, "No clients.");
     }
-    // Where there is little room the reason is worth more than the year.
-    let mut columns = columns(rows, look, "%Y-%m-%d %H:%M:%S", [14, 20]);
-    if !fit(&mut columns, look.width) {
-        columns = self::columns(rows, look, "%m-%d %H:%M", [9, 12]);
-        if !fit(&mut columns, look.width) {
-            columns = self::columns(rows, look, "%m-%d %H:%M", [9, 12]);
-            columns.retain(|column| column.cells.iter().any(|cell| cell.text != UNKNOWN));
-            if !fit(&mut columns, look.width) {
-                columns.iter_mut().for_each(|column| column.least = column.least.min(column.narrowest));
-                fit(&mut columns, look.width);
-            }
-        }
-    }
-    let (bold, dim, plain) = if look.colour { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
-    let titles: Vec<String> = columns.iter().map(|column| padded(&cut(column.title, column.width), column.width)).collect();
-    writeln!(out, "{bold}{}{plain}", titles.join(GAP).trim_end())?;
+    // Only where it tells something.
+    let with_broker = rows.iter().any(|row| row.broker != rows[0].broker);
+    let (columns, _) = fitted(rows, look, with_broker);
+    head(out, &columns, look)?;
     for row in 0..rows.len() {
-        let cells: Vec<String> = columns.iter().map(|column| shown(&column.cells[row], column.width)).collect();
-        writeln!(out, "{}", cells.join(GAP).trim_end())?;
+        line(out, &columns, row)?;
     }
+    let (_, dim, plain) = styles(look);
     let count = rows.len();
     let noun = if total.unwrap_or(count as u64) == 1 { "client" } else { "clients" };
     match total.filter(|total| *total != count as u64) {
@@ -70,7 +59,103 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row], total: Option<u64>, look:
     Ok(())
 }
 
-fn columns(rows: &[Row], look: &Look, time_format: &str, [least_id, least_reason]: [usize; 2]) -> Vec<Column> {
+/// Rows that come one by one, in columns whose widths were chosen before.
+pub(super) struct Lines {
+    look: Look,
+    time_format: &'static str,
+    /// Title and width.
+    layout: Vec<(&'static str, usize)>,
+}
+
+impl Lines {
+    /// Columns that suit these rows, and others like them.
+    pub(super) fn new(rows: &[Row], look: &Look) -> Lines {
+        let mut rows = rows.to_vec();
+        rows.push(Row {
+            client_id: "a-client-of-usual-size".to_owned(),
+            ip_address: Some(IpAddr::V4(Ipv4Addr::BROADCAST)),
+            ts: 0,
+            username: Some("a-username".to_owned()),
+            password_provided: Some(true),
+            tls_used: Some(true),
+            reason: "No Credentials Found (or Password Does Not Match): not authorised".to_owned(),
+            reason_code: Reason::Other,
+            alternatives: Vec::new(),
+            inferred: vec![Field::IpAddress],
+            identity: Identity::ClientId,
+            broker: "mosquitto".to_owned(),
+            attempts: 1,
+            first_ts: 0,
+            evidence: Vec::new(),
+            peer: None,
+            upstream: None,
+        });
+        let (columns, time_format) = fitted(&rows, look, true);
+        let layout = columns.iter().map(|column| (column.title, column.width)).collect();
+        Lines { look: look.clone(), time_format, layout }
+    }
+
+    fn columns(&self, rows: &[Row]) -> Vec<Column> {
+        let mut columns = columns(rows, &self.look, self.time_format, [0, 0], true);
+        columns.retain_mut(|column| {
+            let chosen = self.layout.iter().find(|(title, _)| *title == column.title);
+            chosen.map(|(_, width)| column.width = *width).is_some()
+        });
+        columns
+    }
+
+    pub(super) fn head(&self, out: &mut dyn Write) -> io::Result<()> {
+        head(out, &self.columns(&[]), &self.look)
+    }
+
+    pub(super) fn row(&self, out: &mut dyn Write, row: &Row) -> io::Result<()> {
+        line(out, &self.columns(std::slice::from_ref(row)), 0)
+    }
+
+    pub(super) fn gone(&self, out: &mut dyn Write, key: &ClientKey) -> io::Result<()> {
+        let (_, dim, plain) = styles(&self.look);
+        let (text, broker) = (display(&key.client_id), display(&key.broker));
+        writeln!(out, "{dim}{}{plain}", cut(&format!("gone: {text} ({broker})"), self.look.width))
+    }
+}
+
+/// Bold, dim, and neither.
+fn styles(look: &Look) -> (&'static str, &'static str, &'static str) {
+    if look.colour { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") }
+}
+
+fn head(out: &mut dyn Write, columns: &[Column], look: &Look) -> io::Result<()> {
+    let (bold, _, plain) = styles(look);
+    let titles: Vec<String> = columns.iter().map(|column| padded(&cut(column.title, column.width), column.width)).collect();
+    writeln!(out, "{bold}{}{plain}", titles.join(GAP).trim_end())
+}
+
+fn line(out: &mut dyn Write, columns: &[Column], row: usize) -> io::Result<()> {
+    let cells: Vec<String> = columns.iter().map(|column| shown(&column.cells[row], column.width)).collect();
+    writeln!(out, "{}", cells.join(GAP).trim_end())
+}
+
+/// Columns that fit the terminal, and how their times are written.
+fn fitted(rows: &[Row], look: &Look, with_broker: bool) -> (Vec<Column>, &'static str) {
+    // Where there is little room the reason is worth more than the year.
+    let (long, short) = ("%Y-%m-%d %H:%M:%S", "%m-%d %H:%M");
+    let mut columns = self::columns(rows, look, long, [14, 20], with_broker);
+    if fit(&mut columns, look.width) {
+        return (columns, long);
+    }
+    columns = self::columns(rows, look, short, [9, 12], with_broker);
+    if !fit(&mut columns, look.width) {
+        columns = self::columns(rows, look, short, [9, 12], with_broker);
+        columns.retain(|column| column.cells.iter().any(|cell| cell.text != UNKNOWN));
+        if !fit(&mut columns, look.width) {
+            columns.iter_mut().for_each(|column| column.least = column.least.min(column.narrowest));
+            fit(&mut columns, look.width);
+        }
+    }
+    (columns, short)
+}
+
+fn columns(rows: &[Row], look: &Look, time_format: &str, [least_id, least_reason]: [usize; 2], with_broker: bool) -> Vec<Column> {
     let column = |title, least, field: Option<Field>, text: &dyn Fn(&Row) -> String| {
         let cells = rows.iter().map(|row| Cell { text: text(row), inferred: field.is_some_and(|field| row.inferred.contains(&field)) });
         Column { title, least, narrowest: if least == usize::MAX { least } else { NARROWEST }, width: 0, cells: cells.collect() }
@@ -84,8 +169,7 @@ fn columns(rows: &[Row], look: &Look, time_format: &str, [least_id, least_reason
         column("Client IP", usize::MAX, Some(Field::IpAddress), &|row| known(row.ip_address)),
         column("Reason", least_reason, Some(Field::Reason), &|row| display(&row.reason).into_owned()),
     ];
-    // Only where it tells something.
-    if rows.iter().any(|row| row.broker != rows[0].broker) {
+    if with_broker {
         columns.insert(columns.len() - 1, column("Broker", 8, None, &|row| display(&row.broker).into_owned()));
     }
     for column in &mut columns {

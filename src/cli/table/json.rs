@@ -3,7 +3,7 @@
 use std::borrow::{Borrow, Cow};
 use std::io::{self, Write};
 
-use crate::model::Row;
+use crate::model::{ClientKey, Row};
 use crate::text::is_unsafe;
 
 /// One array, one field per line.
@@ -29,6 +29,12 @@ pub(super) fn lines<R: Borrow<Row>>(out: &mut dyn Write, rows: impl Iterator<Ite
         out.write_all(b"\n")?;
     }
     Ok(())
+}
+
+/// A row that went: what it was found by, and `removed`.
+pub(super) fn gone(out: &mut dyn Write, key: &ClientKey) -> io::Result<()> {
+    let gone = serde_json::json!({ "clientId": key.client_id, "identity": key.identity, "broker": key.broker, "removed": true });
+    writeln!(out, "{}", armoured(&gone.to_string()))
 }
 
 /// The same JSON, with what a terminal would act upon written as escapes. Outside of strings only line ends can be such.

@@ -10,7 +10,7 @@ mod tests;
 use std::io::{self, Write};
 
 use super::console::Look;
-use crate::model::Row;
+use crate::model::{ClientKey, Row};
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -52,4 +52,70 @@ pub fn stream(out: &mut dyn Write, rows: impl Iterator<Item = Row>, format: Form
         Format::Csv => csv::write(out, rows)?,
     }
     out.flush()
+}
+
+/// Writes rows one by one, as they change.
+pub struct Lines(Style);
+
+enum Style {
+    Table(grid::Lines),
+    Ndjson,
+    Csv,
+}
+
+impl Lines {
+    /// Lines in this format, with room for rows like these; none: the format has no lines.
+    pub fn new(format: Format, rows: &[Row], look: &Look) -> Option<Lines> {
+        match format {
+            Format::Table => Some(Lines(Style::Table(grid::Lines::new(rows, look)))),
+            Format::Ndjson => Some(Lines(Style::Ndjson)),
+            Format::Csv => Some(Lines(Style::Csv)),
+            Format::Json => None,
+        }
+    }
+
+    /// Writes what stands above all rows.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn head(&self, out: &mut dyn Write) -> io::Result<()> {
+        match &self.0 {
+            Style::Table(lines) => lines.head(out)?,
+            Style::Ndjson => {}
+            Style::Csv => csv::head(out)?,
+        }
+        out.flush()
+    }
+
+    /// Writes a row that is new or has changed.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn row(&self, out: &mut dyn Write, row: &Row) -> io::Result<()> {
+        match &self.0 {
+            Style::Table(lines) => lines.row(out, row)?,
+            Style::Ndjson => json::lines(out, std::iter::once(row))?,
+            Style::Csv => csv::row(out, row)?,
+        }
+        out.flush()
+    }
+
+    /// Writes that a row went: CSV, which has no place for it, says nothing.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn gone(&self, out: &mut dyn Write, key: &ClientKey) -> io::Result<()> {
+        match &self.0 {
+            Style::Table(lines) => lines.gone(out, key)?,
+            Style::Ndjson => json::gone(out, key)?,
+            Style::Csv => {}
+        }
+        out.flush()
+    }
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lines")
+    }
 }
