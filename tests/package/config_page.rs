@@ -19,21 +19,21 @@ pub(crate) fn page(example: &str) -> String {
     let mut out = HEAD.to_owned();
     // The first block is about the example itself.
     for block in example.split("\n\n").skip(1) {
-        let (text, keys): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("# "));
-        for key in keys {
-            let key = key.trim_start_matches('#');
-            match key.strip_prefix("# ").or(key.strip_prefix(' ')) {
-                Some(more) => out.push_str(&format!("{}\n", escaped(more.trim()))),
-                None => {
-                    let (key, more) = key.split_once("  #").unwrap_or((key, ""));
-                    out.push_str(&format!(".TP\n.B {}\n{}\n", escaped(key.trim()), escaped(more.trim())));
+        let mut text = String::new();
+        for line in block.lines() {
+            let bare = line.trim_start_matches('#');
+            match bare.strip_prefix(' ') {
+                // Text for the key that follows.
+                Some(more) if line.starts_with('#') => text.push_str(&format!("{}\n", more.trim())),
+                _ => {
+                    let (key, more) = bare.split_once("  #").unwrap_or((bare, ""));
+                    let text = std::mem::take(&mut text);
+                    out.push_str(&format!(".TP\n.B {}\n{}\n", escaped(key.trim()), escaped(&format!("{text}{}", more.trim()))));
                 }
             }
         }
-        if !text.is_empty() {
-            let text: Vec<&str> = text.iter().map(|line| line.trim_start_matches("# ")).collect();
-            out.push_str(&format!("{}\n", escaped(&text.join("\n"))));
-        }
+        out.push_str(&escaped(&text));
+        out.push('\n');
     }
     out.push_str(FOOT);
     // A line without text is a fault in a man page.
@@ -43,7 +43,7 @@ pub(crate) fn page(example: &str) -> String {
 
 /// For roff: what is special stays as it is, and no line begins with a control character.
 fn escaped(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('"', "\\(dq");
     let lines = text.lines().map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() });
     lines.collect::<Vec<_>>().join("\n")
 }
