@@ -211,6 +211,7 @@ fn outcome(attempt: &Attempt) -> String {
             let port = link.upstream_port.map_or_else(String::new, |port| format!(" by the terminator's port {port}"));
             format!("    HANDED ON {address}{port}\n")
         }
+        Attempt::Ended(..) => String::new(),
         Attempt::Accepted(key, _) => format!("    ACCEPTED  {}\n", display(&key.client_id)),
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::grammar::{Fact, Grammar, Heard, Key, Rule, decode, ip};
-use crate::model::Field;
+use crate::model::{Field, Millis};
 
 /// No text that a client sends over MQTT is longer.
 const MAX_TEXT: usize = 65_535;
@@ -58,6 +58,15 @@ pub struct Facts {
     /// A terminator's own port on its way to the broker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_port: Option<u16>,
+    /// How many bytes a terminator passed on to the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_bytes: Option<u64>,
+    /// How long after the record's stamp the session ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_after: Option<Millis>,
+    /// How long before the record's stamp, which is that of its end, the session began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasted: Option<Millis>,
     /// Whether the listener uses TLS, where the log says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener_tls: Option<bool>,
@@ -79,7 +88,7 @@ impl Facts {
     /// The facts of one record.
     pub fn of(grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> Facts {
         let some = |fact| heard.value(fact).filter(|bytes| !bytes.is_empty()).map(|bytes| text(&bytes));
-        let number = |fact| heard.raw(fact).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok());
+        let number = |fact| heard.raw(fact).and_then(decimal);
         let flag = |fact| heard.raw(fact).map(|bytes| bytes == b"true");
         let flags = heard.raw(Fact::ConnectFlags).and_then(decode::number);
         let nobody = |name: &[u8]| grammar.is_nobody(name) || grammar.is_assigned(name);
@@ -98,6 +107,9 @@ impl Facts {
             thread: some(Fact::Thread),
             upstream_ip: heard.raw(Fact::UpstreamIp).and_then(ip),
             upstream_port: number(Fact::UpstreamPort),
+            sent_bytes: heard.raw(Fact::SentBytes).and_then(decimal),
+            ends_after: heard.raw(Fact::EndsAfter).and_then(decimal).filter(|after| *after >= 0),
+            lasted: heard.raw(Fact::Lasted).and_then(decimal::<f64>).and_then(milliseconds),
             listener_tls: heard.raw(Fact::Transport).and_then(|transport| grammar.transport_tls(transport)),
             tls: rule.tls.or(flag(Fact::Tls)),
             password_provided: rule.password_provided.or(flag(Fact::PasswordProvided)).or(flags.map(|flags| flags & 0x40 != 0)),
@@ -223,6 +235,9 @@ impl Facts {
         fill(&mut self.thread, &other.thread);
         fill(&mut self.upstream_ip, &other.upstream_ip);
         fill(&mut self.upstream_port, &other.upstream_port);
+        fill(&mut self.sent_bytes, &other.sent_bytes);
+        fill(&mut self.ends_after, &other.ends_after);
+        fill(&mut self.lasted, &other.lasted);
         fill(&mut self.listener_tls, &other.listener_tls);
         if self.tls.is_none() {
             self.tls = other.tls;
@@ -274,4 +289,16 @@ fn text(bytes: &[u8]) -> String {
         end -= 1;
     }
     String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+/// A number in decimal digits.
+fn decimal<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+/// Seconds with a fraction in milliseconds; no session lasts longer than a year.
+fn milliseconds(seconds: f64) -> Option<Millis> {
+    const YEAR: f64 = 366.0 * 86_400.0;
+    #[allow(clippy::cast_possible_truncation, reason = "it is bounded")]
+    (0.0..YEAR).contains(&seconds).then(|| (seconds * 1_000.0).round() as Millis)
 }

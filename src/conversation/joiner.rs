@@ -15,7 +15,7 @@ use super::open::{Found, Hindsight, Open, Opened};
 use super::refusal::{Context, Settings, Why};
 use super::sessions::Sessions;
 use crate::grammar::{Fact, Grammar, Heard, Outcome, Rule};
-use crate::model::{Attempt, ClientKey, Field, Identity, Millis, Row};
+use crate::model::{Attempt, ClientKey, Ending, Field, Identity, Millis, Row};
 
 /// How long a record that says more about the next one waits for it. The broker writes both in one breath.
 const BREATH: Millis = 500;
@@ -43,6 +43,8 @@ pub struct Said<'a> {
     pub ts: Millis,
     /// That time is the time of reading, or was deduced.
     pub ts_inferred: bool,
+    /// That time is the collector's: when the record was written, whatever it says of the time itself.
+    pub written_at: bool,
     /// When it was read.
     pub read_at: Millis,
     /// The raw line, fit to be shown.
@@ -111,6 +113,9 @@ pub struct Joiner {
     /// Connections come from a proxy, whose address refusals name.
     #[serde(default)]
     behind_proxy: bool,
+    /// Clients' addresses are what a PROXY header claims, which anybody who reaches the listener may write.
+    #[serde(default)]
+    claims: bool,
     /// Refusals that wait for the records that open their connections have numbers, where nothing names them.
     #[serde(default)]
     parked: u64,
@@ -215,8 +220,26 @@ impl Joiner {
     }
 
     /// Takes a record in.
-    pub fn take(&mut self, grammar: &Grammar, settings: &Settings, mut said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
+    pub fn take(&mut self, grammar: &Grammar, settings: &Settings, said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
+        let ts = said.ts;
+        let effect = self.record(grammar, settings, said, out);
+        if settings.behind {
+            // A terminator's log has a line for each of these: what is counted in both tells which is which.
+            match effect {
+                Effect::Session => out.push(Attempt::Ended(ts, Ending::Session)),
+                Effect::Probe => out.push(Attempt::Ended(ts, Ending::Silent)),
+                _ => {}
+            }
+        }
+        effect
+    }
+
+    fn record(&mut self, grammar: &Grammar, settings: &Settings, mut said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
         let mut facts = Facts::of(grammar, said.rule, &said.heard);
+        if said.written_at && facts.ends_after.is_some() {
+            // A session's line is written when it is over.
+            facts.lasted = facts.ends_after.take();
+        }
         let words = said.heard.raw(Fact::Words).map(|words| crate::record::scrubbed(grammar, words));
         let (why, handshake) = Why::of(grammar, said.rule, words.as_deref(), &mut facts);
         let holds = |text: &Option<String>| {
@@ -265,6 +288,10 @@ impl Joiner {
         }
         self.closed &= said.rule.outcome == Outcome::Nothing;
         self.behind_proxy |= said.rule.behind_proxy;
+        if self.claims && !said.rule.claims && record.facts.client_ip.is_some() {
+            record.misread.push(Field::IpAddress);
+        }
+        self.claims |= said.rule.claims;
         match said.rule.outcome {
             Outcome::Nothing => Effect::Nothing,
             Outcome::Torn => {

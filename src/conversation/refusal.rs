@@ -217,6 +217,9 @@ impl Context {
             password_provided: facts.password_provided,
             inferred: self.doubts(),
             ts: self.ts,
+            ended: facts.ends_after.map(|after| self.ts.saturating_add(after)).or(facts.lasted.map(|_| self.ts)),
+            lasted: facts.ends_after.or(facts.lasted),
+            sent_bytes: facts.sent_bytes,
             evidence: self.evidence.clone(),
         }
     }

@@ -61,7 +61,7 @@ impl Taker<'_> {
         match &attempt {
             Attempt::Refused(row) => self.metrics.refused(&row.broker, row.reason_code),
             Attempt::Accepted(key, _) => self.metrics.accepted(&key.broker),
-            Attempt::Revised(_) | Attempt::Proxied(_) => {}
+            Attempt::Revised(_) | Attempt::Proxied(_) | Attempt::Ended(..) => {}
         }
         self.batch.push(attempt, self.clear, reread);
     }

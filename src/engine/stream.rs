@@ -529,6 +529,7 @@ impl Stream {
     ) {
         let grammar = around.grammar;
         let (ts, ts_inferred) = when(own.stamp, line.stamp, line.read_at);
+        let written_at = own.stamp.is_none_or(|own| !own.zoned && line.stamp.is_some_and(|wrapper| wrapper.zoned));
         set(trace, |trace| {
             trace.ts = Some((ts, ts_inferred));
             trace.fate = Fate::NoRule;
@@ -565,6 +566,7 @@ impl Stream {
             heard: heard(&captures),
             ts,
             ts_inferred,
+            written_at,
             read_at: line.read_at,
             line: evidence(grammar, line, message, shown, &captures),
             doubtful: line.doubtful,

@@ -48,6 +48,9 @@ facts! {
     Transport "transport" "what says whether the listener uses TLS, in the words of tls_transports and plain_transports" Text;
     UpstreamIp "upstream_ip" "a terminator's own address on its way to the broker" Ip;
     UpstreamPort "upstream_port" "a terminator's own port on its way to the broker" Port;
+    SentBytes "sent_bytes" "how many bytes a terminator passed on to the client" Int;
+    EndsAfter "ends_after" "how many milliseconds after the record's stamp the session ended" Int;
+    Lasted "lasted" "how many seconds before the record's stamp the session began" Word;
     Words "words" "the broker's own words for what went wrong" Text;
     Code "code" "a return or reason code" Int;
     Tls "tls" "whether the connection used TLS" Bool;

@@ -342,6 +342,7 @@ fn rule<'s>(
         after: after.into_iter().map(|text| text.value).collect(),
         repeats: table.flag(reader, "repeats").unwrap_or(false),
         behind_proxy: table.flag(reader, "behind_proxy").unwrap_or(false),
+        claims: table.flag(reader, "claims").unwrap_or(false),
         opened_later: table.flag(reader, "opened_later").unwrap_or(false),
         torn_begins: table.flag(reader, "torn_begins").unwrap_or(false),
         torn_ends: table.flag(reader, "torn_ends").unwrap_or(false),

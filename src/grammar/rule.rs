@@ -340,6 +340,8 @@ pub struct Rule {
     pub tears: bool,
     /// (opened) It names the client of a proxy, whose own address the other records give.
     pub behind_proxy: bool,
+    /// The listener takes its clients' addresses from PROXY headers: from here on they are what somebody claims.
+    pub claims: bool,
     /// The record that opens its connection may come after it: waits for that.
     pub opened_later: bool,
     /// It lacks its end, which may stand further down: until then it waits.

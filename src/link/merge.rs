@@ -35,14 +35,19 @@ pub(super) fn joined(mut row: Row, link: &Link, own: Option<&Row>, proof: Proof)
     // What the broker could not read the terminator may have misread.
     let was_read = own.is_some() || row.reason_code != Reason::Other;
     let client_id = link.client_id.as_ref().filter(|_| was_read);
-    if row.username.is_none() && link.username.is_some() && was_read {
+    let mut unread = Vec::new();
+    let added = if was_read { &mut deduced } else { &mut unread };
+    let names = row.username.clone().or_else(|| link.username.clone().filter(|_| was_read));
+    if row.username.is_none() && link.username.is_some() {
         row.username.clone_from(&link.username);
-        deduced.push(Field::Username);
+        added.push(Field::Username);
     }
-    if row.password_provided.is_none() && link.password_provided.is_some() && was_read {
+    if row.password_provided.is_none() && link.password_provided.is_some() {
         row.password_provided = link.password_provided;
-        deduced.push(Field::PasswordProvided);
-        with_password(&mut row);
+        added.push(Field::PasswordProvided);
+        if was_read {
+            with_password(&mut row);
+        }
     }
     if let Some(own) = own.filter(|own| tells_more(own, &row)) {
         (row.reason_code, row.alternatives) = (own.reason_code, own.alternatives.clone());
@@ -52,7 +57,7 @@ pub(super) fn joined(mut row: Row, link: &Link, own: Option<&Row>, proof: Proof)
     row.inferred.extend(link.inferred.iter().filter(|field| !named || **field != Field::ClientId));
     if !named {
         // The certificate was accepted and the login refused: many devices may share one, so it stands in the reason only.
-        (row.identity, row.client_id) = match (client_id, &row.username, row.ip_address) {
+        (row.identity, row.client_id) = match (client_id, &names, row.ip_address) {
             (Some(client_id), ..) => (Identity::ClientId, client_id.clone()),
             (None, Some(username), _) => (Identity::Username, username.clone()),
             (None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
@@ -64,6 +69,7 @@ pub(super) fn joined(mut row: Row, link: &Link, own: Option<&Row>, proof: Proof)
     if let Some(subject) = &link.subject {
         row.reason = escaped(format!("{}; certificate {subject}", row.reason).as_bytes(), MAX_REASON);
     }
+    row.inferred.extend(unread);
     if guessed {
         row.inferred.extend(deduced);
     }

@@ -2,12 +2,14 @@
 //!
 //! Behind a TLS terminator a broker sees the terminator's address. The terminator's log has the client's, and the certificate. What
 //! proves that two records are about one connection is the terminator's own port on its way to the broker, which both logs show,
-//! or, with the PROXY protocol, the client's own address and port. Where neither is logged, time alone is left: a join by time is
-//! made only when a single connection fits, and is marked as deduced. Without a join the client's address is not known, and the
+//! or, with the PROXY protocol, the client's own address and port. Where neither is logged, the order of the ends of connections is
+//! left, which is that of the lines in both logs (`align`, `ends`): such a join is marked as deduced. Without a join the client's address is not known, and the
 //! terminator's is never shown in its place.
 //!
 //! Either record may come first: `passages` keeps what terminators handed on, `Linker` holds a broker's refusal for a moment.
 
+mod align;
+mod ends;
 mod linker;
 mod merge;
 mod passages;

@@ -5,14 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::align::{NEAR as NEAR_IN_TIME, Session, span};
 use crate::model::{Link, Millis, Row};
 
 /// More connections than this are not kept; the oldest are forgotten.
 const MOST: usize = 200_000;
 /// A port is used again: a connection this far away in time is another one.
 const NEAR: Millis = 300_000;
-/// Whole seconds in one log, the end of a short session in the other: so far apart may the two be where only time joins.
-const NEAR_IN_TIME: Millis = 1_500;
+
+/// So far apart are the stamps of two lines that say the same.
+const TWICE: Millis = 200;
 
 /// A connection that a terminator handed on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub(super) struct Passage {
     pub(super) row: Option<Box<Row>>,
     /// A broker's refusal was joined to it.
     pub(super) used: bool,
+    /// When it was read.
+    #[serde(default)]
+    pub(super) since: Millis,
 }
 
 /// All that are kept. Only the list is stored: the rest is made from it.
@@ -74,7 +79,7 @@ impl Passages {
         match link.upstream_port {
             Some(port) => self.by_port.entry(port).or_default().push(number),
             None => {
-                self.by_time.insert((link.ts, number));
+                self.by_time.insert((over(link), number));
             }
         }
         if let (Some(ip), Some(port)) = (link.client_ip, link.client_port) {
@@ -110,12 +115,29 @@ impl Passages {
         self.nearest(self.by_client.get(&client), ts, |_| true)
     }
 
-    /// The only connection that fits in time, where no log shows a port.
-    pub(super) fn by_time(&self, ts: Millis) -> Option<u64> {
-        let range = (ts - NEAR_IN_TIME, 0)..=(ts + NEAR_IN_TIME, u64::MAX);
-        let mut fitting =
-            self.by_time.range(range).map(|(_, number)| *number).filter(|number| self.get(*number).is_some_and(|passage| !passage.used));
-        fitting.next().filter(|_| fitting.next().is_none())
+    /// Whether there are connections that only time can join.
+    pub(super) fn any_by_time(&self) -> bool {
+        !self.by_time.is_empty()
+    }
+
+    /// Those that ended between these times and that nothing was joined to, in the order of their lines; only time can join them.
+    pub(super) fn ended_between(&self, from: Millis, to: Millis) -> Vec<(u64, Session)> {
+        let range = (from - NEAR_IN_TIME - 1_000, 0)..=(to + NEAR_IN_TIME, u64::MAX);
+        let mut numbers: Vec<u64> = self.by_time.range(range).map(|(_, number)| *number).collect();
+        numbers.sort_unstable();
+        let fitting = numbers.into_iter().filter_map(|number| Some((number, self.get(number)?))).filter(|(_, passage)| !passage.used);
+        fitting.map(|(number, passage)| (number, session(&passage.link))).collect()
+    }
+
+    /// Whether a line says again what another one said: a failure is logged twice where errors have a log of their own.
+    pub(super) fn is_told(&self, link: &Link) -> bool {
+        let (Some(ip), Some(port)) = (link.client_ip, link.client_port) else { return false };
+        let known = self.by_client.get(&SocketAddr::from((ip, port)));
+        known.into_iter().flatten().filter_map(|number| self.get(*number)).any(|passage| {
+            let known = &passage.link;
+            let near = known.ended.zip(link.ended).is_some_and(|(one, two)| (one - two).abs() <= TWICE);
+            near && (known.lasted, known.sent_bytes) == (link.lasted, link.sent_bytes)
+        })
     }
 
     fn get(&self, number: u64) -> Option<&Passage> {
@@ -133,7 +155,7 @@ impl Passages {
         let number = self.first;
         self.first += 1;
         let link = passage.link;
-        self.by_time.remove(&(link.ts, number));
+        self.by_time.remove(&(over(&link), number));
         if let Some(port) = link.upstream_port {
             drop_number(&mut self.by_port, &port, number);
         }
@@ -142,12 +164,23 @@ impl Passages {
         }
     }
 
-    /// Forgets what is older than a broker's record can be about.
-    pub(super) fn forget_before(&mut self, ts: Millis) {
-        while self.list.front().is_some_and(|passage| passage.link.ts < ts - NEAR && passage.row.is_none()) {
+    /// Forgets what is older than a broker's record of this time can be about, and what was read long ago.
+    pub(super) fn forget_before(&mut self, ts: Option<Millis>, now: Millis) {
+        let old =
+            |passage: &Passage| passage.row.is_none() && (ts.is_some_and(|ts| passage.link.ts < ts - NEAR) || now - passage.since > NEAR);
+        while self.list.front().is_some_and(old) {
             self.forget_oldest();
         }
     }
+}
+
+/// When it ended, or the only time that its line names.
+fn over(link: &Link) -> Millis {
+    link.ended.unwrap_or(link.ts)
+}
+
+fn session(link: &Link) -> Session {
+    Session { time: span(over(link)), lasted: link.lasted, sent: link.sent_bytes }
 }
 
 fn drop_number<K: Ord>(index: &mut BTreeMap<K, Vec<u64>>, key: &K, number: u64) {

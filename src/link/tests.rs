@@ -1,7 +1,7 @@
 //! What comes of two logs, in whatever order they are read.
 
 use super::*;
-use crate::model::{Attempt, ClientKey, Field, Identity, Link, Reason, Row};
+use crate::model::{Attempt, ClientKey, Ending, Field, Identity, Link, Reason, Row};
 
 const NOW: i64 = 1_800_000_000_000;
 const TERMINATOR: &str = "127.0.0.1:40001";
@@ -52,6 +52,9 @@ fn handed_on(port: Option<u16>, ts: i64, client: &str) -> Attempt {
         password_provided: None,
         inferred: vec![],
         ts,
+        ended: None,
+        lasted: None,
+        sent_bytes: None,
         evidence: vec!["handed on".to_owned()],
     };
     Attempt::Proxied(Box::new(link))
@@ -108,17 +111,107 @@ fn without_a_join_the_terminators_address_is_nobodys() {
     }
 }
 
+/// The end of a session that the terminator handed on without a port.
+fn over(ts: i64, client: &str, sent: u64) -> (Side, Attempt) {
+    let Attempt::Proxied(mut link) = handed_on(None, ts, client) else { unreachable!() };
+    (link.ended, link.lasted, link.sent_bytes) = (Some(ts), Some(5), Some(sent));
+    link.client_port = Some(u16::try_from(ts % 60_000).unwrap());
+    (Side::Terminator, Attempt::Proxied(link))
+}
+
+fn addresses(rows: &[Row]) -> Vec<Option<String>> {
+    rows.iter().map(|row| row.ip_address.map(|ip| ip.to_string())).collect()
+}
+
 #[test]
-fn time_alone_joins_only_when_one_connection_fits_and_says_so() {
+fn time_alone_joins_and_says_so() {
     let one = both_orders((Side::Broker, broker()), (Side::Terminator, handed_on(None, NOW - 400, "192.0.2.7")));
     assert_eq!(one.ip_address, Some("192.0.2.7".parse().unwrap()));
     assert!(one.inferred.contains(&Field::IpAddress) && one.inferred.contains(&Field::ClientId), "{one:#?}");
-    let two = rows(vec![
-        (Side::Terminator, handed_on(None, NOW - 400, "192.0.2.7")),
-        (Side::Terminator, handed_on(None, NOW + 400, "192.0.2.8")),
-        (Side::Broker, broker()),
-    ]);
-    assert_eq!((two.len(), two[0].ip_address), (1, None));
+    let far = rows(vec![(Side::Terminator, handed_on(None, NOW - 9_400, "192.0.2.7")), (Side::Broker, broker())]);
+    assert_eq!((far.len(), far[0].ip_address), (1, None));
+}
+
+#[test]
+fn several_in_one_second_are_joined_in_their_order() {
+    let ended = |ending| (Side::Broker, Attempt::Ended(NOW, ending));
+    let refused = || (Side::Broker, broker());
+    let brokers = vec![refused(), ended(Ending::Session), refused(), ended(Ending::Silent), refused()];
+    let terminators = vec![
+        over(NOW + 100, "192.0.2.1", 4),
+        over(NOW + 200, "192.0.2.2", 90),
+        over(NOW + 300, "192.0.2.3", 4),
+        over(NOW + 500, "192.0.2.5", 5),
+    ];
+    let want = ["192.0.2.1", "192.0.2.3", "192.0.2.5"].map(|ip| Some(ip.to_owned()));
+    for attempts in [[brokers.clone(), terminators.clone()].concat(), [terminators, brokers].concat()] {
+        let rows = rows(attempts);
+        assert_eq!(addresses(&rows), want);
+        assert!(rows.iter().all(|row| row.inferred.contains(&Field::IpAddress)));
+    }
+}
+
+#[test]
+fn a_session_that_is_logged_twice_is_one() {
+    let attempts = vec![over(NOW + 100, "192.0.2.1", 4), over(NOW + 100, "192.0.2.1", 4), over(NOW + 300, "192.0.2.3", 4)];
+    let brokers = vec![(Side::Broker, broker()), (Side::Broker, broker())];
+    assert_eq!(addresses(&rows([attempts, brokers].concat())), ["192.0.2.1", "192.0.2.3"].map(|ip| Some(ip.to_owned())));
+}
+
+#[test]
+fn a_long_log_is_joined_to_its_end_and_from_its_beginning() {
+    let refused = |ts| {
+        let mut row = row(None, Some("127.0.0.1"), Some(TERMINATOR));
+        row.ts = ts;
+        (Side::Broker, Attempt::Refused(Box::new(row)))
+    };
+    // All of the terminator's log is read before the broker's.
+    let day = 86_400_000;
+    let handed = |ts| (Side::Terminator, handed_on(Some(40001), ts, "192.0.2.7"));
+    let rows = rows(vec![handed(NOW), handed(NOW + day), refused(NOW), refused(NOW + day)]);
+    assert_eq!(addresses(&rows), vec![Some("192.0.2.7".to_owned()); 2]);
+    // More than can be kept is settled on the way.
+    let many = 3_000;
+    let mut linker = Linker::new(vec![]);
+    linker.activate();
+    let mut rows = Vec::new();
+    let mut out = |attempt: Attempt, _| {
+        if let Attempt::Refused(row) = attempt {
+            rows.push(*row);
+        }
+    };
+    for number in 0..many {
+        let (side, attempt) = over(NOW + number * 100, &format!("192.0.{}.{}", number / 250, number % 250), 4);
+        linker.push(side, attempt, false, NOW, &mut out);
+    }
+    linker.complete();
+    for number in 0..many {
+        let (side, attempt) = refused((NOW + number * 100) / 1_000 * 1_000);
+        linker.push(side, attempt, false, NOW, &mut out);
+    }
+    linker.finish(&mut out);
+    let want: Vec<_> = (0..many).map(|number| Some(format!("192.0.{}.{}", number / 250, number % 250))).collect();
+    assert_eq!(addresses(&rows), want);
+}
+
+#[test]
+fn an_acceptance_waits_with_the_refusal_before_it() {
+    let mut told = Vec::new();
+    let mut linker = Linker::new(vec![]);
+    linker.activate();
+    let key = ClientKey { broker: "mosquitto".to_owned(), identity: Identity::ClientId, client_id: "pump-7".to_owned() };
+    let mut out = |attempt: Attempt, _: bool| told.push(attempt);
+    let (side, session) = over(NOW + 100, "192.0.2.1", 4);
+    linker.push(side, session, false, NOW, &mut out);
+    let refused = Attempt::Refused(Box::new(row(Some("pump-7"), Some("127.0.0.1"), Some(TERMINATOR))));
+    linker.push(Side::Broker, refused, false, NOW, &mut out);
+    linker.push(Side::Broker, Attempt::Accepted(key.clone(), NOW + 1), false, NOW, &mut out);
+    linker.tick(NOW + 5_000, &mut out);
+    assert!(
+        matches!(&told[..], [Attempt::Refused(row), Attempt::Accepted(own, _)]
+        if *own == key && row.ip_address == Some("192.0.2.1".parse().unwrap())),
+        "{told:#?}"
+    );
 }
 
 #[test]

@@ -69,6 +69,17 @@ pub enum Attempt {
     Accepted(ClientKey, Millis),
     /// A terminator handed a connection on to the broker, whose log knows it by the terminator's address.
     Proxied(Box<Link>),
+    /// A broker behind a terminator saw a connection end at this time that is no refusal.
+    Ended(Millis, Ending),
+}
+
+/// How a connection ended that was not refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// It was accepted: a session is over.
+    Session,
+    /// It was closed before its client said who it was.
+    Silent,
 }
 
 /// What a terminator's log says of a connection that it handed on.
@@ -100,8 +111,17 @@ pub struct Link {
     /// What of this is not certain.
     #[serde(default)]
     pub inferred: Vec<Field>,
-    /// When it was handed on.
+    /// The time of the record: when it was handed on, when it was accepted or when it ended.
     pub ts: Millis,
+    /// When it ended, where the log says so.
+    #[serde(default)]
+    pub ended: Option<Millis>,
+    /// How long it lasted.
+    #[serde(default)]
+    pub lasted: Option<Millis>,
+    /// How many bytes it passed on to the client.
+    #[serde(default)]
+    pub sent_bytes: Option<u64>,
     /// The lines that say so.
     pub evidence: Vec<String>,
 }

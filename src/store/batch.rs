@@ -44,7 +44,7 @@ impl Batch {
             Attempt::Refused(row) => (row.key(), Step::Fresh(Change { clear: false, row: Some(row) })),
             Attempt::Revised(row) => (row.key(), Step::revised(row)),
             Attempt::Accepted(..) if !clear_on_success => return,
-            Attempt::Proxied(_) => return,
+            Attempt::Proxied(_) | Attempt::Ended(..) => return,
             Attempt::Accepted(key, ts) if reread => (key, Step::AcceptedAgain(ts)),
             Attempt::Accepted(key, _) => (key, Step::Fresh(Change { clear: true, row: None })),
         };

@@ -40,7 +40,7 @@ impl Table {
             Attempt::Accepted(key, _) if clear_on_success => {
                 self.remove(&key);
             }
-            Attempt::Accepted(..) | Attempt::Proxied(_) => {}
+            Attempt::Accepted(..) | Attempt::Proxied(_) | Attempt::Ended(..) => {}
         }
     }
 
