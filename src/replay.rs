@@ -91,6 +91,9 @@ pub fn replay(
             source.options.settings.behind = behind;
         }
         let read = source.read(now, &mut linker, table, watcher, &mut stats);
+        if !source.grammar.is_terminator() {
+            linker.next_broker(&mut |attempt, _| table.push(attempt, true));
+        }
         if let Err(error) = read {
             broken.get_or_insert(error);
         }

@@ -9,9 +9,9 @@ use super::passages::Passages;
 use crate::model::Millis;
 
 /// More ends than this are not kept: the older ones are settled.
-const MOST: usize = 1_024;
-/// So many of the oldest are settled then; the others are what the next ones are told by.
-const SETTLED: usize = 768;
+const MOST: usize = 4_096;
+/// The same where the terminators' logs have been read to their ends: nothing is won by waiting, and comparing costs time.
+const MOST_COMPLETE: usize = 256;
 /// How long an end is kept, in real time, that nobody asks for: its session's line may come a little later.
 const KEPT: Millis = 5_000;
 
@@ -36,8 +36,8 @@ impl Ends {
     }
 
     /// Whether some must be settled before more can be kept.
-    pub(super) fn is_full(&self) -> bool {
-        self.list.len() >= MOST
+    pub(super) fn is_full(&self, complete: bool) -> bool {
+        self.list.len() >= if complete { MOST_COMPLETE } else { MOST }
     }
 
     /// The session of each refusal that waits.
@@ -46,10 +46,10 @@ impl Ends {
         self.list.iter().zip(found).filter_map(|(known, number)| Some((known.held?, number?))).collect()
     }
 
-    /// Takes the oldest away: the refusals among them, and all sessions that they are.
+    /// Takes the oldest away: the refusals among them, and all sessions that they are. A quarter stays, by which the next are told.
     pub(super) fn settle(&mut self, passages: &Passages) -> (BTreeMap<u64, Option<u64>>, Vec<u64>) {
         let found = self.aligned(passages);
-        let settled: Vec<(Known, Option<u64>)> = self.list.drain(..SETTLED.min(self.list.len())).zip(found).collect();
+        let settled: Vec<(Known, Option<u64>)> = self.list.drain(..self.list.len() * 3 / 4).zip(found).collect();
         let refusals = settled.iter().filter_map(|(known, number)| Some((known.held?, *number))).collect();
         (refusals, settled.into_iter().filter_map(|(_, number)| number).collect())
     }

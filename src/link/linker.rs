@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::align::End;
 use super::ends::Ends;
+use super::held::Held;
 use super::merge::{Proof, joined, unjoined};
 use super::passages::{Passage, Passages};
-use crate::model::{Attempt, ClientKey, Identity, Link, Millis, Reason, Row};
+use crate::model::{Attempt, Identity, Link, Millis, Reason, Row};
 
 /// How long a refusal waits for the other log, in real time.
 const WAITS: Millis = 1_500;
 /// More refusals than this do not wait.
-const MOST_HELD: usize = 2_000;
+const MOST_HELD: usize = 5_000;
 /// The newest connections that are stored: what a broker's next lines can be about.
 const STORED: usize = 500;
 
@@ -25,24 +26,6 @@ pub enum Side {
     Terminator,
     /// The log of a broker.
     Broker,
-}
-
-/// A refusal that waits for the other log.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Held {
-    row: Box<Row>,
-    /// Neither is part of the row as it is stored.
-    peer: Option<std::net::SocketAddr>,
-    /// The number of the terminator's connection that it is about, where it is the terminator's own verdict.
-    passage: Option<u64>,
-    reread: bool,
-    since: Millis,
-    /// What the broker's end of it is found by.
-    #[serde(default)]
-    number: u64,
-    /// The same client was accepted later, while this one waited.
-    #[serde(default)]
-    accepted: Option<(ClientKey, Millis)>,
 }
 
 /// Joins the attempts of several sources.
@@ -160,6 +143,12 @@ impl Linker {
         !self.held.is_empty()
     }
 
+    /// A broker's log has been read to its end: that of another one has an order of its own.
+    pub fn next_broker(&mut self, out: &mut Out<'_>) {
+        self.release(|held| held.passage.is_none(), out);
+        self.ends = Ends::default();
+    }
+
     /// Nothing will follow.
     pub fn finish(&mut self, out: &mut Out<'_>) {
         self.release(|_| true, out);
@@ -257,12 +246,12 @@ impl Linker {
 
     /// A connection ended in a broker's log.
     fn ended(&mut self, end: End, ts: Millis, held: Option<u64>, now: Millis, out: &mut Out<'_>) {
-        if self.complete && !self.passages.any_by_time() {
+        if !self.passages.any_by_time() && (self.complete || held.is_none() && !self.passages.is_empty()) {
             return;
         }
         self.dirty = true;
         self.ends.push(end, ts, held, now);
-        if !self.ends.is_full() {
+        if !self.ends.is_full(self.complete) {
             return;
         }
         let (refusals, sessions) = self.ends.settle(&self.passages);

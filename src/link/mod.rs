@@ -10,6 +10,7 @@
 
 mod align;
 mod ends;
+mod held;
 mod linker;
 mod merge;
 mod passages;

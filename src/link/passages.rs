@@ -115,6 +115,11 @@ impl Passages {
         self.nearest(self.by_client.get(&client), ts, |_| true)
     }
 
+    /// Whether none is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Whether there are connections that only time can join.
     pub(super) fn any_by_time(&self) -> bool {
         !self.by_time.is_empty()
