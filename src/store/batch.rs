@@ -95,7 +95,7 @@ fn told(attempt: &Attempt, reread: bool) -> Option<Told> {
     let (row, kind) = match attempt {
         Attempt::Refused(row) => (row, EventKind::Refused),
         Attempt::Revised(row) => (row, EventKind::Revised),
-        Attempt::Accepted(..) | Attempt::Proxied(_) => return None,
+        Attempt::Accepted(..) | Attempt::Proxied(_) | Attempt::Ended(..) => return None,
     };
     Some(Told { key: row.key(), event: Event::new(row, kind), reread })
 }
