@@ -13,6 +13,10 @@ pub fn client(n: u64) -> String {
 
 /// Writes this many clients, beginning with the one of this number.
 pub fn write(clients: u64, first: u64, out: &mut Lines<'_>) -> io::Result<()> {
+    if first == 0 {
+        // From here on every connection is known.
+        out.line(BEGIN * 1000, format_args!("{BEGIN}: mosquitto version 2.0.22 starting"))?;
+    }
     for n in first..first + clients {
         let t = BEGIN + (n / 2000) as i64;
         let (ip, port) = (format!("10.{}.{}.{}", n >> 16 & 255, n >> 8 & 255, n & 255), 1024 + n % 60_000);

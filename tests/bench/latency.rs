@@ -11,6 +11,7 @@ use crate::daemon::Daemon;
 use crate::http::Client;
 use crate::process::{median, percentile};
 use crate::report::{Report, short};
+use crate::resting::configuration;
 use crate::rng::Rng;
 
 /// Refusals in a second on a busy log.
@@ -145,7 +146,11 @@ fn busy(plan: &Plan) -> io::Result<Vec<f64>> {
 /// Pages and single clients while a flood is read.
 pub fn api_under_ingest(plan: &Plan, report: &mut Report) {
     let place = Place::new().unwrap();
-    let daemon = place.daemon().unwrap();
+    // Room for all of them: the oldest are asked for to the end.
+    let config = place.dir.path().join("turnaway.toml");
+    std::fs::write(&config, configuration(&place.dir.path().join("m.log"), 10_000_000)).unwrap();
+    let daemon = Daemon::start(place.dir.path(), &["--config".to_owned(), config.display().to_string()]).unwrap();
+    daemon.caught_up().unwrap();
     let stop = AtomicBool::new(false);
     let queries = [
         ("newest page of 10", "/api/unauthorized/client/v2?pageSize=10&page=0&sortProperty=ts&sortOrder=DESC"),

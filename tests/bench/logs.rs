@@ -10,7 +10,7 @@ use crate::flood;
 use crate::mosquitto::Mosquitto;
 
 /// To be raised when a generator changes: the files of the former one are then made anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 4;
 /// The same for all.
 pub const SEED: u64 = 1;
 
@@ -94,6 +94,7 @@ impl<'a> Lines<'a> {
         let written = if self.docker {
             let stamp = jiff::Timestamp::from_millisecond(millis).map_err(io::Error::other)?;
             let escaped = self.text.replace('\\', "\\\\").replace('"', "\\\"").replace('\t', "\\t");
+            let escaped = escaped.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
             let line = format!("{{\"log\":\"{escaped}\\n\",\"stream\":\"stderr\",\"time\":\"{stamp:.9}\"}}\n");
             self.out.write_all(line.as_bytes())?;
             line.len()

@@ -29,18 +29,37 @@ pub fn run(command: &str, log: &Path, output: &Path) -> io::Result<Cost> {
         .replace("{log}", &quoted(log))
         .replace("{here}", &quoted(&here))
         .replace("{turnaway}", &quoted(Path::new(env!("CARGO_BIN_EXE_turnaway"))));
+    // A process begins with the peak of the one that started it: a small one does that, as what we know of the log takes memory.
+    let done = Command::new(std::env::current_exe()?).arg(RUN).arg(&text).arg(output).stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let mut numbers = said.split_whitespace().filter_map(|number| number.parse::<f64>().ok());
+    match (numbers.next(), numbers.next(), numbers.next()) {
+        (Some(cpu), Some(wall), Some(peak)) => Ok(Cost { cpu, wall, peak: peak as u64 }),
+        _ => Err(io::Error::other(format!("`{text}` failed: {}{}", said, String::from_utf8_lossy(&done.stderr)))),
+    }
+}
+
+/// The first argument of the small process that runs a command.
+pub const RUN: &str = "--run-one";
+
+/// Runs a command, and prints what it cost or why it failed.
+///
+/// # Errors
+/// It cannot be started.
+pub fn run_one(text: &str, output: &Path) -> io::Result<()> {
     let errors = output.with_extension("stderr");
     let begun = Instant::now();
     let mut child =
-        Command::new("sh").args(["-c", &text]).stdin(Stdio::null()).stdout(File::create(output)?).stderr(File::create(&errors)?).spawn()?;
+        Command::new("sh").args(["-c", text]).stdin(Stdio::null()).stdout(File::create(output)?).stderr(File::create(&errors)?).spawn()?;
     let done = child.wait4()?;
     let wall = begun.elapsed().as_secs_f64();
-    if !done.status.success() {
+    if done.status.success() {
+        println!("{} {wall} {}", (done.rusage.utime + done.rusage.stime).as_secs_f64(), done.rusage.maxrss);
+    } else {
         let said = fs::read_to_string(&errors).unwrap_or_default();
-        return Err(io::Error::other(format!("`{text}` failed ({}): {}", done.status, said.lines().last().unwrap_or_default())));
+        println!("{}: {}", done.status, said.lines().last().unwrap_or_default());
     }
-    let cpu = (done.rusage.utime + done.rusage.stime).as_secs_f64();
-    Ok(Cost { cpu, wall, peak: done.rusage.maxrss })
+    Ok(())
 }
 
 /// Whether a program is installed.

@@ -11,6 +11,8 @@ pub struct Report {
     targets: Vec<(String, f64, &'static str, f64, &'static str)>,
     notes: Vec<String>,
     faults: Vec<String>,
+    /// So little was measured that the numbers say nothing.
+    smoke: bool,
 }
 
 impl Report {
@@ -28,7 +30,7 @@ impl Report {
             plan.size / 1_000_000,
             plan.rounds
         );
-        Report { text, ..Report::default() }
+        Report { text, smoke: plan.smoke, ..Report::default() }
     }
 
     /// Begins a table.
@@ -65,10 +67,14 @@ impl Report {
         self.faults.len()
     }
 
-    /// Prints everything.
-    pub fn print(&self) {
-        println!("{}", self.text);
-        if !self.targets.is_empty() {
+    /// Prints the tables that are done.
+    pub fn tables(&mut self) {
+        println!("{}", std::mem::take(&mut self.text));
+    }
+
+    /// Prints what all tables come to.
+    pub fn end(&self) {
+        if !self.targets.is_empty() && !self.smoke {
             println!("### Targets\n\n| what | measured | wanted | |\n|---|---|---|---|");
             for (what, value, sign, bound, unit) in &self.targets {
                 let met = if *sign == "<=" { value <= bound } else { value >= bound };

@@ -85,7 +85,8 @@ pub fn full_speed(plan: &Plan, report: &mut Report) {
     }
 }
 
-fn configuration(log: &Path, keep: u64) -> String {
+/// A configuration for one log of Mosquitto's, with room for this many clients.
+pub fn configuration(log: &Path, keep: u64) -> String {
     format!(
         "max_clients = {keep}\n\n[[source]]\nname = \"broker\"\npath = {:?}\ngrammar = \"mosquitto\"\nstart = \"beginning\"\n",
         log.display().to_string()

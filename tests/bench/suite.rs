@@ -81,6 +81,13 @@ fn main() -> ExitCode {
         smoke: false,
         dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench"),
     };
+    let all: Vec<String> = std::env::args().collect();
+    if let [_, run, text, output] = all.as_slice()
+        && run == process::RUN
+    {
+        process::run_one(text, Path::new(output)).unwrap();
+        return ExitCode::SUCCESS;
+    }
     let mut only: Vec<String> = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -108,10 +115,14 @@ fn main() -> ExitCode {
     for (name, bench) in BENCHES {
         if only.is_empty() || only.iter().any(|wanted| wanted == name) {
             eprintln!("== {name}");
-            bench(&plan, &mut report);
+            let work = std::panic::AssertUnwindSafe(|| bench(&plan, &mut report));
+            if std::panic::catch_unwind(work).is_err() {
+                report.fault(format!("{name} broke off"));
+            }
+            report.tables();
         }
     }
-    report.print();
+    report.end();
     // In a smoke run nothing but rightness counts: speed is no test.
     if plan.smoke && report.faults() > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

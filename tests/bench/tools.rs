@@ -41,7 +41,8 @@ pub fn tools(log: &Log, literals: &[String]) -> Vec<Tool> {
     let own: &[&str] = if kind == Kind::Emqx {
         &["shutdown,not_authorized"]
     } else {
-        &[": New connection from ", ": New client connected from ", " disconnected, not authorised.", ": Client <unknown> "]
+        let unknown = if kind == Kind::Docker { r": Client \u003cunknown" } else { ": Client <unknown> " };
+        &[": New connection from ", ": New client connected from ", " disconnected, not authorised.", unknown]
     };
     let own = patterns(&own.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
     let docker = if kind == Kind::Docker { "-v docker=1 " } else { "" };

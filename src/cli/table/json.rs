@@ -39,18 +39,33 @@ pub(super) fn gone(out: &mut dyn Write, key: &ClientKey) -> io::Result<()> {
 
 /// The same JSON, with what a terminal would act upon written as escapes. Outside of strings only line ends can be such.
 fn armoured(json: &str) -> Cow<'_, str> {
-    if json.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)) {
-        return json.into();
-    }
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c == '\n' || !is_unsafe(c) {
-            text.push(c);
-        } else {
+    let Some(first) = unsafe_from(json, 0) else { return json.into() };
+    let mut text = String::with_capacity(json.len() + 16);
+    let (mut done, mut next) = (0, Some(first));
+    while let Some(at) = next {
+        text.push_str(&json[done..at]);
+        done = at;
+        if let Some(c) = json[at..].chars().next() {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 text.push_str(&format!("\\u{unit:04x}"));
             }
+            done += c.len_utf8();
         }
+        next = unsafe_from(json, done);
     }
+    text.push_str(&json[done..]);
     text.into()
+}
+
+/// Where the first character at or after `from` stands that a terminal would act upon.
+fn unsafe_from(json: &str, mut from: usize) -> Option<usize> {
+    loop {
+        // Nearly all of it is plain.
+        from += json.as_bytes()[from..].iter().position(|byte| !(0x20..0x7f).contains(byte))?;
+        let c = json[from..].chars().next()?;
+        if c != '\n' && is_unsafe(c) {
+            return Some(from);
+        }
+        from += c.len_utf8();
+    }
 }
