@@ -137,6 +137,7 @@ impl Drop for Server {
 }
 
 #[derive(Parser)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each command that a test runs")]
 enum Command {
     List(list::ListArgs),
     Delete(delete::DeleteArgs),
