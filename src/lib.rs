@@ -16,6 +16,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod conversation;
+pub mod csv;
 pub mod daemon;
 pub mod discover;
 pub mod engine;

@@ -13,7 +13,7 @@ use turnaway::metrics::Metrics;
 use turnaway::model::{ClientKey, Millis, Row};
 use turnaway::source::{SourceSpec, Start};
 use turnaway::store::{
-    Batch, CommitStats, Expired, Feed, Filter, Loaded, Page, PageQuery, Settings, SqliteStore, Store, StoreError, Summary,
+    Batch, CommitStats, Cursor, Expired, Feed, Filter, Loaded, Page, PageQuery, Settings, SqliteStore, Store, StoreError, Stored, Summary,
 };
 
 struct Tight {
@@ -42,6 +42,12 @@ impl Store for Tight {
     }
     fn look_up(&self, filter: &Filter, keys: &[ClientKey]) -> Result<Vec<Option<Row>>, StoreError> {
         self.store.look_up(filter, keys)
+    }
+    fn cursor(&self) -> Result<Cursor, StoreError> {
+        self.store.cursor()
+    }
+    fn walk(&self, filter: &Filter, cursor: Cursor, each: &mut dyn FnMut(&Stored<'_>) -> bool) -> Result<Option<Cursor>, StoreError> {
+        self.store.walk(filter, cursor, each)
     }
     fn feed(&self) -> &Feed {
         self.store.feed()

@@ -324,7 +324,7 @@ fn filters_follow_tbmq() {
     let mut c = row("a\0tail", 300);
     c.broker = "emqx".to_owned();
     c.tls_used = Some(true);
-    c.reason = "Straße".to_owned();
+    c.reason = "Straße (strasse)".to_owned();
     store.commit(&fresh([refused(a), refused(b), refused(c)]), NOW).unwrap();
     let find = |filter: Filter| -> Vec<Millis> {
         let query = PageQuery { filter, sort: SortBy::Ts, ..all() };
@@ -339,7 +339,7 @@ fn filters_follow_tbmq() {
     assert_eq!(find(Filter { username: "b".into(), ..base() }), [200]);
     assert_eq!(find(Filter { username: "%".into(), ..base() }), [200, 300], "never null");
     assert_eq!(find(Filter { ip_address: "192.0".into(), ..base() }), [100, 300]);
-    assert_eq!(find(Filter { reason: "STRASSE".into(), ..base() }), [300]);
+    assert_eq!(find(Filter { reason: "RASS".into(), ..base() }), [300]);
     assert_eq!(find(Filter { start: Some(200), ..base() }), [200, 300]);
     assert_eq!(find(Filter { end: Some(200), ..base() }), [100, 200]);
     assert_eq!(find(Filter { password_provided: vec![true, false], ..base() }), [200, 300], "null is neither");

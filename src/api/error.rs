@@ -10,6 +10,7 @@ use crate::store::StoreError;
 mod code {
     pub(super) const GENERAL: u32 = 2;
     pub(super) const AUTHENTICATION: u32 = 10;
+    pub(super) const EXPIRED: u32 = 11;
     pub(super) const PERMISSION: u32 = 20;
     pub(super) const BAD_REQUEST: u32 = 31;
     pub(super) const NOT_FOUND: u32 = 32;
@@ -52,6 +53,18 @@ impl ApiError {
 
     pub(super) fn unauthenticated() -> ApiError {
         ApiError::new(StatusCode::UNAUTHORIZED, code::AUTHENTICATION, "Authentication failed")
+    }
+
+    pub(super) fn expired() -> ApiError {
+        ApiError::new(StatusCode::UNAUTHORIZED, code::EXPIRED, "Token has expired")
+    }
+
+    pub(super) fn wrong_login() -> ApiError {
+        ApiError::new(StatusCode::UNAUTHORIZED, code::AUTHENTICATION, "Invalid username or password")
+    }
+
+    pub(super) fn media_type() -> ApiError {
+        ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code::BAD_REQUEST, "The body must be sent as application/json!")
     }
 
     pub(super) fn forbidden(message: impl Into<String>) -> ApiError {

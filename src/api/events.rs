@@ -32,9 +32,9 @@ const RETRY: &str = "retry: 3000\n\n";
 /// `GET /api/unauthorized/client/events`.
 pub(super) fn serve(api: &Arc<Api>, place: &Arc<Place>, params: &Params, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
     let filter = rows::filter(params, api.limits.filter_bytes)?;
-    let slot = Arc::clone(&place.watchers).try_acquire_owned().map_err(|_| {
-        ApiError::not_ready(format!("There are {} event streams already; try again when one has ended.", api.limits.streams))
-    })?;
+    let slot = Arc::clone(&place.streams)
+        .try_acquire_owned()
+        .map_err(|_| ApiError::not_ready(format!("There are {} streams already; try again when one has ended.", api.limits.streams)))?;
     let last = match params.one("lastEventId")? {
         Some(last) => Some(last),
         None => headers.get("last-event-id").and_then(|id| id.to_str().ok()),

@@ -10,13 +10,14 @@ use rustix::process::umask;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::Tokens;
+use super::rule::Rule;
 
 /// A place to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
     /// A TCP address.
     Tcp(SocketAddr),
-    /// A Unix socket; who may open it is an operator, so it gets the mode 0660.
+    /// A Unix socket; who may open it is an operator, unless its rule says otherwise.
     Unix(PathBuf),
 }
 
@@ -74,6 +75,16 @@ pub enum ListenError {
         /// The path.
         path: PathBuf,
     },
+    /// The socket cannot be given to the group.
+    #[error("cannot give the socket {} to the group {group}: {source}; the daemon's user must be a member of it", path.display())]
+    Group {
+        /// The path.
+        path: PathBuf,
+        /// The group's number.
+        group: u32,
+        /// The cause.
+        source: io::Error,
+    },
     /// Anything else.
     #[error("cannot listen on {place}: {source}")]
     Io {
@@ -94,6 +105,15 @@ impl Listener {
                 let path = addr.as_ref().and_then(|addr| addr.as_pathname());
                 path.map_or_else(|| "a socket without a path".to_owned(), |path| path.display().to_string())
             }
+        }
+    }
+
+    /// How to reach it: `http://127.0.0.1:8099/`, `https://…`, or the socket's path.
+    pub fn url(&self, tokens: &Tokens) -> String {
+        match (self.is_tcp(), tokens.rule(self.configured()).tls) {
+            (true, Some(_)) => format!("https://{}/", self.place()),
+            (true, None) => format!("http://{}/", self.place()),
+            (false, _) => self.place(),
         }
     }
 
@@ -126,7 +146,7 @@ pub async fn bind(places: &[Listen], tokens: &Tokens) -> Result<Vec<Listener>, L
     for place in places {
         let socket = match place {
             Listen::Tcp(addr) => Socket::Tcp(TcpListener::bind(addr).await.map_err(|source| failure(addr.to_string(), source))?),
-            Listen::Unix(path) => unix(path).await?,
+            Listen::Unix(path) => unix(path, &tokens.rule(Some(place))).await?,
         };
         listeners.push(Listener { socket, configured: Some(place.clone()) });
     }
@@ -174,7 +194,7 @@ fn handed(source: io::Error) -> ListenError {
     ListenError::Io { place: "a socket that was handed over".to_owned(), source }
 }
 
-async fn unix(path: &Path) -> Result<Socket, ListenError> {
+async fn unix(path: &Path, rule: &Rule) -> Result<Socket, ListenError> {
     let place = || path.display().to_string();
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(ListenError::NoSocket { path: path.to_owned() }),
@@ -190,12 +210,19 @@ async fn unix(path: &Path) -> Result<Socket, ListenError> {
         Err(source) => return Err(failure(place(), source)),
     }
     // The mode must be right from the first instant: between bind and chmod anyone could connect.
-    let before = umask(Mode::from_raw_mode(0o117));
+    let before = umask(Mode::from_raw_mode(0o177));
     let bound = UnixListener::bind(path);
     umask(before);
     let listener = bound.map_err(|source| failure(place(), source))?;
     let file = SocketFile(path.to_owned());
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(|source| failure(place(), source))?;
+    if rule.group.is_some() {
+        std::os::unix::fs::chown(path, None, rule.group).map_err(|source| ListenError::Group {
+            path: path.to_owned(),
+            group: rule.group.unwrap_or_default(),
+            source,
+        })?;
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(rule.mode)).map_err(|source| failure(place(), source))?;
     Ok(Socket::Unix(listener, Some(file)))
 }
 

@@ -33,11 +33,11 @@ impl Params {
         Ok(first)
     }
 
-    /// A text of at most `limit` bytes; empty when it is not there.
+    /// A text of at most `limit` characters; empty when it is not there.
     pub(super) fn text(&self, name: &str, limit: usize) -> Result<String, ApiError> {
         let text = self.one(name)?.unwrap_or_default();
-        if text.len() > limit {
-            return Err(ApiError::bad_request(format!("Parameter '{name}' is longer than {limit} bytes!")));
+        if text.chars().count() > limit {
+            return Err(ApiError::bad_request(format!("Parameter '{name}' is longer than {limit} characters!")));
         }
         Ok(text.to_owned())
     }
@@ -66,4 +66,32 @@ impl Params {
 /// The caller's own words in an error, not longer than a line.
 pub(super) fn shorten(text: &str) -> String {
     text.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic_and_what_was_written_comes_back(
+            garbage in "[\\x20-\\x7e]{0,80}", pairs in proptest::collection::vec(("\\PC{0,8}", "\\PC{0,16}"), 0..6),
+        ) {
+            let params = Params::parse(&garbage);
+            for name in ["", "pageSize", "a"] {
+                let _ = (params.has(name), params.one(name).is_ok(), params.number::<i64>(name).is_ok(), params.text(name, 3).is_ok(), params.booleans(name));
+            }
+            let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            prop_assert_eq!(Params::parse(&written).0, pairs);
+        }
+
+        #[test]
+        fn a_number_is_the_number_or_an_error(number in any::<i64>(), junk in "[^0-9+-]{1,4}") {
+            let parse = |text: &str| Params::parse(&form_urlencoded::Serializer::new(String::new()).append_pair("n", text).finish()).number::<i64>("n");
+            prop_assert_eq!(parse(&number.to_string()).unwrap(), Some(number));
+            prop_assert_eq!(parse(&format!("{number}{junk}")).unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::body::{Bytes, Incoming};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 
 use super::answer;
@@ -12,8 +12,11 @@ use super::body::Body;
 use super::error::ApiError;
 use super::params::Params;
 use super::server::Place;
-use super::{Api, events, guard, page, rows, summary};
+use super::{Api, events, export, guard, login, page, rows, summary};
 use crate::model::{Family, Reason};
+
+/// What the API is, for programs (OpenAPI 3.1). A test compares it with the table below.
+pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +45,14 @@ enum Endpoint {
     ListFiltered,
     Summary,
     Delete,
+    Export,
     Events,
     Reasons,
     Sources,
     Metrics,
+    Login,
+    Renew,
+    OpenApi,
     Alive,
     Ready,
     Page,
@@ -64,10 +71,14 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/api/unauthorized/client/v2", AUDITOR, Endpoint::ListFiltered),
     route("GET", "/api/unauthorized/client/summary", AUDITOR, Endpoint::Summary),
     route("DELETE", "/api/unauthorized/client", OPERATOR, Endpoint::Delete),
+    route("GET", "/api/unauthorized/client/export", AUDITOR, Endpoint::Export),
     route("GET", "/api/unauthorized/client/events", AUDITOR, Endpoint::Events),
     route("GET", "/api/reasons", AUDITOR, Endpoint::Reasons),
     route("GET", "/api/sources", AUDITOR, Endpoint::Sources),
     route("GET", "/metrics", AUDITOR, Endpoint::Metrics),
+    route("POST", "/api/auth/login", Access::Public, Endpoint::Login),
+    route("POST", "/api/auth/token", Access::Public, Endpoint::Renew),
+    route("GET", "/openapi.json", Access::Public, Endpoint::OpenApi),
     route("GET", "/healthz", Access::Public, Endpoint::Alive),
     route("GET", "/readyz", Access::Public, Endpoint::Ready),
     route("GET", "/", Access::Public, Endpoint::Page),
@@ -86,8 +97,8 @@ pub const ROUTES: &[Route] = &[
 /// Answers a request, whatever it is.
 pub(super) async fn answer(api: &Arc<Api>, place: &Arc<Place>, peer: Peer, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let answered = match super::server::drain(&api.limits, body).await {
-        Ok(()) => dispatch(api, place, peer, &parts).await,
+    let answered = match super::server::read_body(&api.limits, body).await {
+        Ok(body) => dispatch(api, place, peer, &parts, &body).await,
         Err(error) => Err(error),
     };
     let response = answered.unwrap_or_else(|error| answer::error(&error, api.clock.now()));
@@ -97,7 +108,13 @@ pub(super) async fn answer(api: &Arc<Api>, place: &Arc<Place>, peer: Peer, reque
     response
 }
 
-async fn dispatch(api: &Arc<Api>, place: &Arc<Place>, peer: Peer, parts: &hyper::http::request::Parts) -> Result<Response<Body>, ApiError> {
+async fn dispatch(
+    api: &Arc<Api>,
+    place: &Arc<Place>,
+    peer: Peer,
+    parts: &hyper::http::request::Parts,
+    body: &Bytes,
+) -> Result<Response<Body>, ApiError> {
     let (uri, headers) = (&parts.uri, &parts.headers);
     guard::host(peer, uri, headers, &api.hosts)?;
     if uri.path().len() + uri.query().map_or(0, str::len) > api.limits.uri_bytes {
@@ -107,14 +124,20 @@ async fn dispatch(api: &Arc<Api>, place: &Arc<Place>, peer: Peer, parts: &hyper:
     let route = find(parts.method.as_str(), uri.path())?;
     let params = Params::parse(uri.query().unwrap_or_default());
     match route.access {
-        Access::Public => open(api, route, headers),
+        Access::Public => {
+            if route.method != "GET" {
+                guard::origin(headers, &api.hosts)?;
+            }
+            open(api, route, headers, body)
+        }
         Access::Needs(role) => {
-            let caller = auth::caller(&api.tokens, peer, headers)?;
+            let caller = auth::caller(&api.tokens, place.configured.as_ref(), peer, headers, api.clock.now())?;
             auth::require(&api.tokens, &caller, role)?;
             if route.method != "GET" {
                 guard::origin(headers, &api.hosts)?;
             }
-            closed(api, place, route.endpoint, &params, headers, caller).await
+            let request = Asked { api, place, params: &params, headers, is_head: parts.method == Method::HEAD };
+            closed(request, route.endpoint, caller).await
         }
     }
 }
@@ -131,8 +154,11 @@ fn find(method: &str, path: &str) -> Result<&'static Route, ApiError> {
 }
 
 /// What anyone may have.
-fn open(api: &Arc<Api>, route: &Route, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
+fn open(api: &Arc<Api>, route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<Response<Body>, ApiError> {
     match route.endpoint {
+        Endpoint::Login => login::login(api, headers, body),
+        Endpoint::Renew => login::renew(api, headers, body),
+        Endpoint::OpenApi => Ok(answer::json_bytes(StatusCode::OK, OPENAPI.as_bytes().to_vec())),
         Endpoint::Page => page::serve(route.path, headers),
         Endpoint::Alive => match api.silence() {
             Some(silence) => Err(ApiError::not_ready(format!("the thread that reads the logs has not moved for {silence} seconds"))),
@@ -146,20 +172,24 @@ fn open(api: &Arc<Api>, route: &Route, headers: &HeaderMap) -> Result<Response<B
     }
 }
 
+/// A request of somebody whose role is known.
+struct Asked<'r> {
+    api: &'r Arc<Api>,
+    place: &'r Arc<Place>,
+    params: &'r Params,
+    headers: &'r HeaderMap,
+    is_head: bool,
+}
+
 /// What needs a role, after it was shown.
-async fn closed(
-    api: &Arc<Api>,
-    place: &Arc<Place>,
-    endpoint: Endpoint,
-    params: &Params,
-    headers: &HeaderMap,
-    caller: Caller,
-) -> Result<Response<Body>, ApiError> {
+async fn closed(request: Asked<'_>, endpoint: Endpoint, caller: Caller) -> Result<Response<Body>, ApiError> {
+    let Asked { api, place, params, headers, is_head } = request;
     match endpoint {
         Endpoint::ListOrOne => rows::list_or_one(api, params).await,
         Endpoint::ListFiltered => rows::list_filtered(api, params).await,
         Endpoint::Summary => summary::summary(api, params).await,
         Endpoint::Delete => rows::delete(api, params, caller).await,
+        Endpoint::Export => export::serve(api, place, params, is_head).await,
         Endpoint::Events => events::serve(api, place, params, headers),
         Endpoint::Reasons => answer::json(&Reason::ALL.iter().copied().map(ReasonBody::from).collect::<Vec<_>>()),
         Endpoint::Sources => answer::json(&(api.sources)()),
@@ -168,7 +198,9 @@ async fn closed(
             let rows = api.blocking(|store, _| store.count()).await.ok();
             Ok(answer::text(api.metrics.render(rows, api.clock.now())))
         }
-        Endpoint::Alive | Endpoint::Ready | Endpoint::Page => Err(ApiError::no_such_path()),
+        Endpoint::Login | Endpoint::Renew | Endpoint::OpenApi | Endpoint::Alive | Endpoint::Ready | Endpoint::Page => {
+            Err(ApiError::no_such_path())
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
@@ -32,7 +32,7 @@ pub struct Api {
     pub store: Arc<dyn Store>,
     /// Stamps deletions and errors.
     pub clock: Arc<dyn Clock>,
-    /// Who may come in by TCP.
+    /// Who may come in, and what holds where.
     pub tokens: Tokens,
     /// Names of this machine, without port, that a `Host` header may have besides loopback and the address itself.
     pub hosts: Vec<String>,
@@ -81,8 +81,10 @@ pub(super) struct Place {
     pub(super) api: watch::Receiver<Arc<Api>>,
     /// Connections. One count for each listener, so that a flood by TCP does not shut the Unix socket.
     slots: Arc<Semaphore>,
-    /// Event streams.
-    pub(super) watchers: Arc<Semaphore>,
+    /// Event streams and exports.
+    pub(super) streams: Arc<Semaphore>,
+    /// As the configuration writes it; none: the socket was handed to us.
+    pub(super) configured: Option<Listen>,
     /// Ready when nobody listens here any more.
     pub(super) stopped: watch::Receiver<()>,
     /// When the server began: places in the list of changes are good for this run only.
@@ -159,7 +161,8 @@ impl Server {
             let place = Place {
                 api: self.api.subscribe(),
                 slots: Arc::new(Semaphore::new(limits.connections)),
-                watchers: Arc::new(Semaphore::new(limits.streams)),
+                streams: Arc::new(Semaphore::new(limits.streams)),
+                configured: configured.clone(),
                 stopped,
                 began: self.began,
             };
@@ -259,7 +262,18 @@ async fn accept(listener: &Listener, slots: &Arc<Semaphore>) -> io::Result<Accep
 }
 
 async fn connection(stream: Box<dyn Stream>, peer: Peer, place: Arc<Place>, watcher: Watcher) {
-    let limits = place.api.borrow().limits;
+    let (limits, tls) = {
+        let api = place.api.borrow();
+        (api.limits, api.tokens.rule(place.configured.as_ref()).tls)
+    };
+    let stream: Box<dyn Stream> = match tls {
+        None => stream,
+        Some(tls) => match tokio::time::timeout(limits.header_read, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => Box::new(stream),
+            Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => return tracing::debug!("a TLS handshake did not come to its end in time"),
+        },
+    };
     let service = service_fn(move |request: Request<Incoming>| {
         let (api, place) = (Arc::clone(&place.api.borrow()), Arc::clone(&place));
         async move { Ok::<_, Infallible>(routes::answer(&api, &place, peer, request).await) }
@@ -276,22 +290,17 @@ async fn connection(stream: Box<dyn Stream>, peer: Peer, place: Arc<Place>, watc
     }
 }
 
-/// Reads a body, which no route uses, and throws it away, within the limits.
-pub(super) async fn drain(limits: &Limits, body: Incoming) -> Result<(), ApiError> {
+/// Reads a body within the limits. Few routes use it; the others throw it away.
+pub(super) async fn read_body(limits: &Limits, body: Incoming) -> Result<Bytes, ApiError> {
     if body.is_end_stream() {
-        return Ok(());
+        return Ok(Bytes::new());
     }
     let too_large = || ApiError::limit(StatusCode::PAYLOAD_TOO_LARGE, format!("The body is longer than {} bytes!", limits.body_bytes));
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(too_large());
     }
-    let mut body = Limited::new(body, limits.body_bytes);
-    let read = async {
-        while let Some(frame) = body.frame().await {
-            frame.map_err(|_| too_large())?;
-        }
-        Ok(())
-    };
     let late = || ApiError::limit(StatusCode::REQUEST_TIMEOUT, "The body did not come in time!");
-    tokio::time::timeout(limits.body_read, read).await.unwrap_or_else(|_| Err(late()))
+    let read = tokio::time::timeout(limits.body_read, Limited::new(body, limits.body_bytes).collect());
+    let read = read.await.map_err(|_| late())?;
+    read.map(|body| body.to_bytes()).map_err(|_| too_large())
 }

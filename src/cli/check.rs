@@ -6,7 +6,7 @@ use super::found::ROOT;
 use super::probe::{self, Found, Writable};
 use super::{CliError, Console};
 use crate::api::{Listen, Role};
-use crate::config::{Config, ConfigArgs, DEFAULT_GRAMMARS, Files, Loaded, SourceConfig, Start, load};
+use crate::config::{Config, ConfigArgs, DEFAULT_GRAMMARS, Files, ListenerConfig, Loaded, SourceConfig, Start, load};
 use crate::conversation::Settings;
 use crate::discover::{Discover, Found as Product, Missing};
 use crate::engine::{Options, recognise};
@@ -121,6 +121,11 @@ impl Report<'_, '_> {
 
     fn listen(&mut self, config: &Config) -> Result<(), CliError> {
         for place in &config.listen {
+            let listener = config.listeners.iter().find(|listener| listener.place == *place);
+            if let Some(listener) = listener {
+                self.listener(listener)?;
+                continue;
+            }
             match place {
                 Listen::Tcp(addr) if config.tokens.is_empty() => {
                     self.say("listen", &format!("http://{addr}/ (reading needs no token, deleting is not allowed)"))?;
@@ -136,6 +141,33 @@ impl Report<'_, '_> {
             }
         }
         if config.hosts.is_empty() { Ok(()) } else { self.say("hosts", &config.hosts.join(", ")) }
+    }
+
+    /// A place with rules of its own.
+    fn listener(&mut self, listener: &ListenerConfig) -> Result<(), CliError> {
+        let may = match listener.role {
+            Role::Auditor => "for reading only",
+            Role::Operator => "reading and deleting, as the caller's role allows",
+        };
+        match &listener.place {
+            Listen::Tcp(addr) => {
+                let scheme = if listener.tls.is_some() { "https" } else { "http" };
+                self.say("listen", &format!("{scheme}://{addr}/ ({may})"))?;
+                if listener.tls.is_none() && !addr.ip().to_canonical().is_loopback() {
+                    self.warn(&format!(
+                        "tokens go to {addr} as plain text: name a tls_certificate, or listen on loopback behind a terminator"
+                    ))?;
+                }
+            }
+            Listen::Unix(path) => {
+                let group = listener.group.as_ref().map_or_else(String::new, |group| format!(", group {group}"));
+                self.say("listen", &format!("unix:{} (mode {:04o}{group}; {may})", path.display(), listener.mode))?;
+            }
+        }
+        match listener.rule() {
+            Ok(_) => Ok(()),
+            Err(error) => self.problem(&error.to_string()),
+        }
     }
 
     fn tokens(&mut self, config: &Config) -> Result<(), CliError> {

@@ -8,7 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::common::Failure;
 use super::found;
-use crate::api::{Api, Limits, Listen, Listener, Tokens, bind, serve};
+use crate::api::{Api, Limits, Listener, Tokens, bind, serve};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigArgs, ConfigError, Disk, Level, Loaded, SourceConfig, Start, load};
 use crate::conversation::Settings;
@@ -53,7 +53,7 @@ pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
     let runtime = runtime.map_err(|error| Failure::work(format!("cannot start: {error}")))?;
     runtime.block_on(async {
         let stop = Stop::listen().map_err(|error| Failure::work(format!("cannot listen for signals: {error}")))?;
-        let tokens = Tokens::new(config.tokens.clone());
+        let tokens = config.access().map_err(|error| Failure::work(error.to_string()))?;
         let listeners = bind(&config.listen, &tokens).await.map_err(|error| Failure::work(error.to_string()))?;
         let sources = sources(&config, &library);
         let ingest = Ingest::open(
@@ -75,7 +75,7 @@ pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
         }
         // The files are opened before anybody hears that we run: a rotation from here on is followed.
         ingest.begin().map_err(|error| Failure::work(error.to_string()))?;
-        announce(&config, &listeners);
+        announce(&config, &listeners, &tokens);
         let api = Api {
             store,
             clock,
@@ -145,7 +145,7 @@ pub(super) fn one(source: &SourceConfig, library: &Library) -> daemon::SourceCon
 }
 
 /// Where the page is, on standard output; everything else goes to the log.
-fn announce(config: &Config, listeners: &[Listener]) {
+fn announce(config: &Config, listeners: &[Listener], tokens: &Tokens) {
     for source in &config.sources {
         tracing::info!(
             source = source.name,
@@ -156,11 +156,9 @@ fn announce(config: &Config, listeners: &[Listener]) {
     }
     tracing::info!(path = %config.database.display(), "rows are kept in this database");
     let mut out = std::io::stdout().lock();
-    for (listener, listen) in listeners.iter().zip(&config.listen) {
-        let _ = match listen {
-            Listen::Tcp(_) => writeln!(out, "turnaway: page and API on http://{}/", listener.place()),
-            Listen::Unix(_) => writeln!(out, "turnaway: API on {}", listener.place()),
-        };
+    for listener in listeners {
+        let what = if listener.is_tcp() { "page and API" } else { "API" };
+        let _ = writeln!(out, "turnaway: {what} on {}", listener.url(tokens));
     }
     let _ = out.flush();
 }

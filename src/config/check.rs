@@ -58,6 +58,7 @@ impl Raw {
                 ([], places) => places.iter().map(|(place, _)| place.clone()).collect(),
                 (places, _) => places.to_vec(),
             },
+            listeners: raw.listeners,
             hosts: raw.hosts,
             log: raw.log.unwrap_or(plain.log),
             tokens: raw.tokens,

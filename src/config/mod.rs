@@ -7,6 +7,7 @@
 mod args;
 mod check;
 mod error;
+mod listener;
 mod load;
 mod model;
 mod name;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use args::{ConfigArgs, LogArg};
 pub use error::ConfigError;
+pub use listener::{ListenerConfig, RuleError};
 pub use load::{DEFAULT_FILE, DEFAULT_GRAMMARS, Disk, Files, Loaded, load};
 pub use model::{Config, DEFAULT_DATABASE, DEFAULT_MAX_LINE, Level, SourceConfig, Start, default_listen};
 pub use read::Raw;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 use super::args::ConfigArgs;
-use crate::api::{Listen, TokenConfig};
+use super::listener::{ListenerConfig, RuleError};
+use crate::api::{Listen, Rules, TokenConfig, Tokens};
 use crate::events::OutputConfig;
 use crate::model::Millis;
 use crate::record::time::TimeFormat;
@@ -40,6 +41,8 @@ pub struct Config {
     pub clear_on_success: bool,
     /// Where to listen; there is at least one place.
     pub listen: Vec<Listen>,
+    /// What holds at the places of `[[listener]]` tables.
+    pub listeners: Vec<ListenerConfig>,
     /// Names of this machine, without port, that a `Host` header may have.
     pub hosts: Vec<String>,
     /// How much our own log says.
@@ -57,6 +60,16 @@ impl Config {
     pub fn looks_for_logs(&self) -> bool {
         self.sources.is_empty()
     }
+
+    /// Who may come in, and where: reads the certificates and looks for the groups that `[[listener]]` tables name.
+    ///
+    /// # Errors
+    /// One of them is not there.
+    pub fn access(&self) -> Result<Tokens, RuleError> {
+        let rules = self.listeners.iter().map(|listener| Ok((listener.place.clone(), listener.rule()?)));
+        let rules = rules.collect::<Result<_, RuleError>>()?;
+        Ok(Tokens::new(self.tokens.clone()).with_rules(Rules::new(rules)))
+    }
 }
 
 impl Default for Config {
@@ -69,6 +82,7 @@ impl Default for Config {
             max_clients: bounds.max_clients,
             clear_on_success: true,
             listen: vec![default_listen()],
+            listeners: Vec::new(),
             hosts: Vec::new(),
             log: Level::default(),
             tokens: Vec::new(),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::listener::{self, ListenerConfig};
 use super::model::{Level, Start};
 use super::read_output::{hook, output};
 use super::value;
@@ -33,6 +34,7 @@ pub struct Raw {
     pub(super) max_clients: Option<u64>,
     pub(super) clear_on_success: Option<bool>,
     pub(super) listen: Vec<(Listen, Range<usize>)>,
+    pub(super) listeners: Vec<ListenerConfig>,
     pub(super) hosts: Vec<String>,
     pub(super) log: Option<Level>,
     /// There are `[[token]]` tables, right or wrong.
@@ -71,12 +73,15 @@ impl Raw {
         raw
     }
 
-    /// Where the daemon of this file listens: the places that are written well; the default one when none is given.
+    /// Where the daemon of this file listens: the places that are written well; the default one when none is given. Those without
+    /// TLS come first: the command line does not speak it.
     pub fn places(&self) -> Vec<Listen> {
-        match self.listen.is_empty() {
-            true => vec![super::default_listen()],
-            false => self.listen.iter().map(|(place, _)| place.clone()).collect(),
+        if self.listen.is_empty() {
+            return vec![super::default_listen()];
         }
+        let has_tls = |place: &Listen| self.listeners.iter().any(|listener| listener.place == *place && listener.tls.is_some());
+        let (tls, plain): (Vec<Listen>, Vec<Listen>) = self.listen.iter().map(|(place, _)| place.clone()).partition(has_tls);
+        [plain, tls].concat()
     }
 
     fn top<'s>(&mut self, reader: &mut Reader<'s>, document: &Spanned<DeTable<'s>>) {
@@ -87,6 +92,9 @@ impl Raw {
         self.max_clients = table.number(reader, "max_clients", 1..=100_000_000).map(|number| number as u64);
         self.clear_on_success = table.flag(reader, "clear_on_success");
         self.listen(reader, &mut table);
+        for (entry, span) in table.tables(reader, "listener") {
+            self.listener(reader, entry, span);
+        }
         self.hosts = table.texts(reader, "hosts").iter().filter_map(|text| checked(reader, text, "host name", value::host)).collect();
         self.log = table.text(reader, "log").and_then(|text| word(reader, &text, "level", &Level::ALL.map(|level| (level.word(), level))));
         for (entry, span) in table.tables(reader, "token") {
@@ -119,6 +127,17 @@ impl Raw {
                 self.listen.push((place, text.span));
             }
         }
+    }
+
+    /// A `[[listener]]` is a place to listen on, with rules.
+    fn listener<'s>(&mut self, reader: &mut Reader<'s>, entry: &DeTable<'s>, span: Range<usize>) {
+        let Some((listener, span)) = listener::read(reader, entry, span) else { return };
+        if self.listen.iter().any(|(other, _)| *other == listener.place) {
+            reader.fault(span, "this place is listened on already", "expected each place once: here, or in \"listen\"");
+            return;
+        }
+        self.listen.push((listener.place.clone(), span));
+        self.listeners.push(listener);
     }
 
     fn token<'s>(&mut self, reader: &mut Reader<'s>, entry: &DeTable<'s>, span: Range<usize>) {
@@ -189,7 +208,7 @@ fn paths<'s>(reader: &mut Reader<'s>, value: &Spanned<DeValue<'s>>) -> Vec<Text>
     texts.into_iter().filter_map(|text| path(reader, text).and_then(|text| glob(reader, text))).collect()
 }
 
-fn path(reader: &mut Reader<'_>, text: Text) -> Option<Text> {
+pub(super) fn path(reader: &mut Reader<'_>, text: Text) -> Option<Text> {
     if text.value.is_empty() || text.value.contains('\0') {
         reader.fault(text.span, "this is no path", "expected a path");
         return None;

@@ -67,12 +67,12 @@ fn the_example_is_the_default_and_its_examples_load() {
     let defaults: &'static str = uncommented("#").leak();
     assert_eq!(loaded(defaults, "").unwrap(), Config::default());
     let config = loaded(uncommented("##").leak(), "").unwrap();
-    assert_eq!((config.sources.len(), config.tokens.len(), config.listen.len(), config.hosts.len()), (1, 1, 2, 1));
+    assert_eq!((config.sources.len(), config.tokens.len(), config.listen.len(), config.hosts.len()), (1, 1, 4, 1));
     assert_eq!(config.outputs.len(), 3);
     // ... and the two kinds together name every key that there is.
     let all = faults("nothing = 1", "");
     let keys = all.split_once("the keys are ").unwrap().1.trim();
-    for key in keys.split(", ").filter(|key| !matches!(*key, "token" | "source" | "output" | "hook")) {
+    for key in keys.split(", ").filter(|key| !matches!(*key, "token" | "listener" | "source" | "output" | "hook")) {
         assert!(defaults.contains(&format!("{key} = ")), "{key}");
     }
 }

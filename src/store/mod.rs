@@ -18,6 +18,7 @@ mod sqlite;
 mod summary;
 mod table;
 mod text;
+mod walk;
 
 pub use batch::{Batch, LogState};
 pub use error::StoreError;
@@ -26,6 +27,7 @@ pub use query::{Filter, Order, Page, PageQuery, SortBy};
 pub use sqlite::{Settings, SqliteStore};
 pub use summary::{BrokerSum, ReasonSum, Summary};
 pub use table::Table;
+pub use walk::{Cursor, Stored};
 
 use crate::model::{ClientKey, Event, Millis, Row};
 
@@ -105,6 +107,13 @@ pub trait Store: Send + Sync {
 
     /// The rows with these keys, in their order; none where there is no such row, or the filter does not let it through.
     fn look_up(&self, filter: &Filter, keys: &[ClientKey]) -> Result<Vec<Option<Row>>, StoreError>;
+
+    /// Where a walk through the rows that are there now begins.
+    fn cursor(&self) -> Result<Cursor, StoreError>;
+
+    /// Goes on with a walk: shows rows that the filter lets through, until `each` has had enough (false), and says where the next step
+    /// begins; none: that was the end. Between two steps nothing is held.
+    fn walk(&self, filter: &Filter, cursor: Cursor, each: &mut dyn FnMut(&Stored<'_>) -> bool) -> Result<Option<Cursor>, StoreError>;
 
     /// What changed in the table; watching it holds nobody up.
     fn feed(&self) -> &Feed;

@@ -100,6 +100,10 @@ impl SortBy {
         SortBy::NAMES.iter().map(|(json, ..)| *json)
     }
 
+    fn can_be_null(self) -> bool {
+        matches!(self, SortBy::IpAddress | SortBy::Username | SortBy::PasswordProvided | SortBy::TlsUsed)
+    }
+
     fn column(self) -> &'static str {
         SortBy::NAMES.iter().find(|(_, sort, _)| *sort == self).map_or("client_id", |(_, _, column)| *column)
     }
@@ -113,6 +117,16 @@ pub enum Order {
     Asc,
     /// The greatest first.
     Desc,
+}
+
+impl Order {
+    /// The other one.
+    pub(super) fn reversed(self) -> Order {
+        match self {
+            Order::Asc => Order::Desc,
+            Order::Desc => Order::Asc,
+        }
+    }
 }
 
 /// What page of what.
@@ -152,15 +166,17 @@ impl Page {
 }
 
 /// A condition and its values, in the order of its question marks. Everything a stranger wrote is a value.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Where {
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
+    /// Only columns of the key are looked at, which its index holds.
+    pub(super) key_only: bool,
 }
 
 impl Where {
     pub(super) fn new(filter: &Filter) -> Where {
-        let mut this = Where::default();
+        let mut this = Where { key_only: true, ..Where::default() };
         for (column, text) in [
             ("client_id", &filter.text_search),
             ("client_id", &filter.client_id),
@@ -204,6 +220,7 @@ impl Where {
     }
 
     pub(super) fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+        self.key_only &= ["contains(client_id,", "broker "].iter().any(|column| condition.starts_with(column));
         let word = if self.sql.is_empty() { "WHERE" } else { " AND" };
         // Writing to a string cannot fail.
         let _ = write!(self.sql, "{word} {condition}");
@@ -211,17 +228,22 @@ impl Where {
     }
 }
 
-/// The order clause; built from our own names only.
+/// What follows the time in the index that pages are read from, and decides between equal ones.
+pub(super) const SEARCH_KEY: &str = "ts, client_id, identity, broker";
+
+/// The order clause; built from our own names only. The other order is exactly the reverse.
 pub(super) fn order_by(sort: SortBy, order: Order) -> String {
-    let direction = match order {
-        Order::Asc => "ASC NULLS LAST",
-        Order::Desc => "DESC NULLS FIRST",
+    let (direction, nulls) = match order {
+        Order::Asc => ("ASC", " NULLS LAST"),
+        Order::Desc => ("DESC", " NULLS FIRST"),
     };
-    match sort {
-        // Never null, and the plain form lets the index of the key serve it.
-        SortBy::ClientId if order == Order::Asc => "ORDER BY client_id, identity, broker".to_owned(),
-        SortBy::Ts if order == Order::Asc => "ORDER BY ts, client_id, identity, broker".to_owned(),
-        SortBy::Ts => "ORDER BY ts DESC, client_id, identity, broker".to_owned(),
-        sort => format!("ORDER BY {} {direction}, client_id, identity, broker", sort.column()),
+    let mut clause = "ORDER BY ".to_owned();
+    if sort != SortBy::ClientId {
+        // Said of a column that is never null it would keep the index from being used.
+        let nulls = if sort.can_be_null() { nulls } else { "" };
+        // Writing to a string cannot fail.
+        let _ = write!(clause, "{} {direction}{nulls}, ", sort.column());
     }
+    let _ = write!(clause, "client_id {direction}, identity {direction}, broker {direction}");
+    clause
 }

@@ -8,7 +8,9 @@ pub(crate) use serde_json::{Value, json};
 pub(crate) use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 pub(crate) use tokio::net::{TcpStream, UnixStream};
 pub(crate) use tokio::sync::oneshot;
-pub(crate) use turnaway::api::{Access, Api, Limits, Listen, ListenError, NewToken, ROUTES, Role, TokenConfig, Tokens, bind, serve};
+pub(crate) use turnaway::api::{
+    Access, Api, Limits, Listen, ListenError, NewToken, ROUTES, Role, Rule, Rules, TokenConfig, Tokens, bind, serve,
+};
 pub(crate) use turnaway::clock::Clock;
 pub(crate) use turnaway::metrics::Metrics;
 pub(crate) use turnaway::model::{Attempt, Identity, Millis, Reason, Row};
@@ -51,6 +53,8 @@ pub(crate) fn row(client_id: &str, ts: Millis) -> Row {
 pub(crate) struct Server {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) addr: SocketAddr,
+    /// A listener for reading only.
+    pub(crate) reading: SocketAddr,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) auditor: String,
     pub(crate) operator: String,
@@ -76,10 +80,19 @@ impl Server {
             true => vec![config("ann", Role::Auditor, &auditor), config("olaf", Role::Operator, &operator)],
             false => vec![],
         };
-        let tokens = Tokens::new(tokens);
-        let places = [Listen::Tcp("127.0.0.1:0".parse().unwrap()), Listen::Unix(dir.path().join("t.sock"))];
+        let places = [
+            Listen::Tcp("127.0.0.1:0".parse().unwrap()),
+            Listen::Unix(dir.path().join("t.sock")),
+            Listen::Tcp("127.0.0.2:0".parse().unwrap()),
+            Listen::Unix(dir.path().join("reading.sock")),
+        ];
+        // The last two are for reading only.
+        let reading = Rule { role: Role::Auditor, mode: 0o600, ..Rule::default() };
+        let rules = places[2..].iter().map(|place| (place.clone(), reading.clone())).collect();
+        let tokens = Tokens::new(tokens).with_rules(Rules::new(rules));
         let listeners = bind(&places, &tokens).await.unwrap();
         let addr = listeners[0].place().parse().unwrap();
+        let reading = listeners[2].place().parse().unwrap();
         let not_ready = options.not_ready;
         let api = Api {
             store: store.clone(),
@@ -95,7 +108,7 @@ impl Server {
         let done = tokio::spawn(serve(listeners, api, async {
             let _ = stopped.await;
         }));
-        let server = Server { dir, addr, store, auditor: auditor.secret, operator: operator.secret, stop, done };
+        let server = Server { dir, addr, store, auditor: auditor.secret, operator: operator.secret, stop, done, reading };
         server.fill();
         server
     }
@@ -119,8 +132,13 @@ impl Server {
         exchange(stream, &format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n")).await
     }
 
-    pub(crate) async fn ask_unix(&self, method: &str, target: &str) -> Answer {
-        let stream = UnixStream::connect(self.dir.path().join("t.sock")).await.unwrap();
+    pub(crate) async fn ask_reading(&self, method: &str, target: &str, headers: &str) -> Answer {
+        let stream = TcpStream::connect(self.reading).await.unwrap();
+        exchange(stream, &format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")).await
+    }
+
+    pub(crate) async fn ask_unix(&self, socket: &str, method: &str, target: &str) -> Answer {
+        let stream = UnixStream::connect(self.dir.path().join(socket)).await.unwrap();
         exchange(stream, &format!("{method} {target} HTTP/1.1\r\nHost: turnaway\r\nConnection: close\r\n\r\n")).await
     }
 

@@ -58,7 +58,7 @@ async fn connections_beyond_the_limit_wait_and_the_unix_socket_stays_open() {
         stream.read_u8().await.unwrap();
         held.push(stream);
     }
-    assert_eq!(server.ask_unix("GET", "/healthz").await.status, 200);
+    assert_eq!(server.ask_unix("t.sock", "GET", "/healthz").await.status, 200);
     let waiting = server.get("/healthz");
     let freed = async {
         drop(held.pop());
@@ -102,4 +102,116 @@ async fn garbage_harms_nobody() {
     }
     assert_eq!(server.get("/healthz").await.status, 200);
     assert_eq!(server.store.count().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn requests_that_break_off_anywhere_harm_nobody() {
+    let server = Server::start(Options { tokens: true, ..Options::default() }).await;
+    let body = r#"{"username":"x","password":"y"}"#;
+    let whole = format!(
+        "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for end in 0..whole.len() {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(&whole.as_bytes()[..end]).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let answer = read_answer(stream).await;
+        assert!(matches!(answer.status, 0 | 400 | 408 | 413), "{end}: {answer:?}");
+    }
+    assert_eq!(server.raw(whole.as_bytes()).await.status, 401);
+    assert_eq!(server.store.count().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn requests_that_come_at_once_are_answered_in_their_order() {
+    let server = Server::start(Options { tokens: true, ..Options::default() }).await;
+    let operator = &server.operator;
+    let ask = |method: &str, target: &str, more: &str| {
+        format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {operator}\r\n{more}\r\n")
+    };
+    let get = format!("{CLIENT}?clientId=Sensor-1");
+    // A deletion between two looks; what stands in a body is no request of its own.
+    let hidden = ask("DELETE", CLIENT, "");
+    let all = [
+        ask("GET", &get, ""),
+        ask("GET", "/healthz", &format!("Content-Length: {}\r\n", hidden.len())) + &hidden,
+        ask("DELETE", &get, ""),
+        ask("GET", &get, "Connection: close\r\n"),
+        hidden.clone(),
+    ];
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream.write_all(all.concat().as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    let text = String::from_utf8(bytes).unwrap();
+    let statuses: Vec<&str> = text.match_indices("HTTP/1.1 ").map(|(at, _)| &text[at + 9..at + 12]).collect();
+    assert_eq!(statuses, ["200", "200", "200", "404"], "{text}");
+    assert_eq!(server.store.count().unwrap(), 2, "nothing after `close`, and nothing out of a body");
+}
+
+mod any_bytes {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pieces of requests, and what does not belong there.
+    fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let known = [
+            "GET ",
+            "DELETE ",
+            "POST ",
+            "HEAD ",
+            "* ",
+            "/api/unauthorized/client",
+            "/api/unauthorized/client/v2?",
+            "/api/unauthorized/client/export",
+            "?pageSize=1&page=0",
+            "&sortProperty=",
+            "%",
+            "%00",
+            "&clientId=",
+            " HTTP/1.1\r\n",
+            " HTTP/1.0\r\n",
+            "Host: localhost\r\n",
+            "Host: x\r\n",
+            "Content-Length: 3\r\n",
+            "Content-Length: 99999999999999999999\r\n",
+            "Transfer-Encoding: chunked\r\n",
+            "Expect: 100-continue\r\n",
+            "Upgrade: h2c\r\n",
+            "Connection: close\r\n",
+            "Connection: upgrade\r\n",
+            "\r\n",
+            "\n",
+            "\0",
+            "3\r\nabc\r\n",
+            "ffffffffffffffff\r\n",
+            "0\r\n\r\n",
+            "{}",
+        ];
+        let piece = prop_oneof![
+            8 => proptest::sample::select(known.map(|text| text.as_bytes().to_vec()).to_vec()),
+            1 => proptest::collection::vec(any::<u8>(), 0..40),
+        ];
+        proptest::collection::vec(piece, 0..24)
+    }
+
+    #[test]
+    fn harm_nobody() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let limits = Limits { header_read: Duration::from_millis(50), body_read: Duration::from_millis(50), ..Limits::default() };
+        let server = runtime.block_on(Server::start(Options { limits, tokens: true, ..Options::default() }));
+        proptest!(ProptestConfig { cases: 300, ..ProptestConfig::default() }, |(pieces in pieces())| {
+            let answer = runtime.block_on(async {
+                let mut stream = TcpStream::connect(server.addr).await.unwrap();
+                let _ = stream.write_all(&pieces.concat()).await;
+                let _ = stream.shutdown().await;
+                read_answer(stream).await
+            });
+            prop_assert!(answer.status < 500, "{:?}", answer);
+        });
+        assert_eq!(runtime.block_on(server.get("/healthz")).status, 200);
+        assert_eq!(server.store.count().unwrap(), 3, "and nobody without a token changes anything");
+    }
 }

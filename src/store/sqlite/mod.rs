@@ -1,9 +1,12 @@
 //! The store in one SQLite file: one connection writes, others read, and a lock keeps a second daemon out.
 
+mod halves;
 mod open;
 mod outbox;
+mod page;
 mod read;
 mod summary;
+mod totals;
 mod write;
 
 use std::fs::File;
@@ -12,8 +15,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{Batch, CommitStats, Due, Expired, Feed, Filter, Loaded, Page, PageQuery, Store, StoreError, Summary, Touched};
+use super::{Batch, CommitStats, Cursor, Due, Expired, Feed, Filter, Loaded, Page, PageQuery, Store, StoreError, Stored, Summary, Touched};
 use crate::model::{ClientKey, Millis, Row};
+use totals::Totals;
 
 /// Reading connections that are kept open; more may read at once, at the price of opening one.
 const IDLE_READERS: usize = 4;
@@ -44,6 +48,8 @@ pub struct SqliteStore {
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Writer>,
     feed: Feed,
+    totals: Totals,
+    middle: Mutex<Option<halves::Middle>>,
     /// Held, not read: the kernel lets go of the lock when the file is closed, however the process ends. The last field,
     /// so that it is dropped after the connections.
     _lock: File,
@@ -64,7 +70,16 @@ impl SqliteStore {
         let conn = open::writer(&path)?;
         let rows = read::count(&conn).map_err(|source| StoreError::sqlite(&path, "count the rows", source))?;
         let writer = Mutex::new(Writer { conn, rows });
-        Ok(SqliteStore { path, settings, writer, readers: Mutex::new(Vec::new()), feed: Feed::default(), _lock: lock })
+        Ok(SqliteStore {
+            path,
+            settings,
+            writer,
+            readers: Mutex::new(Vec::new()),
+            feed: Feed::default(),
+            totals: Totals::new(rows),
+            middle: Mutex::new(None),
+            _lock: lock,
+        })
     }
 
     /// The file, as an absolute path without links.
@@ -93,7 +108,8 @@ impl SqliteStore {
         let run = || {
             let transaction = writer.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&transaction)?;
-            transaction.commit()?;
+            // Before the caller hears of it: who asks afterwards must not get an older total.
+            self.totals.change(|| transaction.commit())?;
             Ok(done)
         };
         run().map_err(|source| StoreError::sqlite(&self.path, doing, source))
@@ -117,6 +133,7 @@ impl SqliteStore {
         }
         if let Ok(gone) = &done {
             writer.rows = writer.rows.saturating_sub(count(gone));
+            self.totals.set_rows(writer.rows);
         }
         done
     }
@@ -162,6 +179,7 @@ impl Store for SqliteStore {
             Ok((stats, rows.saturating_sub(stats.evicted)))
         })?;
         writer.rows = rows;
+        self.totals.set_rows(writer.rows);
         match gone {
             Some(gone) => self.tell(batch.changes().map(|(key, _)| key.clone()).chain(gone).collect(), now),
             None if batch.clients() > 0 => self.feed.skip(now),
@@ -171,7 +189,22 @@ impl Store for SqliteStore {
     }
 
     fn page(&self, query: &PageQuery) -> Result<Page, StoreError> {
-        self.read("read a page", |conn| read::page(conn, query))
+        let began = self.totals.commits();
+        let known = self.totals.known(&query.filter);
+        if known.is_none()
+            && self.has_halves(query)
+            && let Some(page) = self.page_in_halves(query)?
+        {
+            self.totals.learn(&query.filter, page.total_elements, began);
+            return Ok(page);
+        }
+        let mut page = self.read("read a page", |conn| page::page(conn, query, known))?;
+        if known.is_some() && self.totals.commits() != began {
+            // Written to meanwhile: the total may be of another moment than the rows.
+            page = self.read("read a page", |conn| page::page(conn, query, None))?;
+        }
+        self.totals.learn(&query.filter, page.total_elements, began);
+        Ok(page)
     }
 
     fn summary(&self, filter: &Filter, spans: u32) -> Result<Summary, StoreError> {
@@ -184,6 +217,14 @@ impl Store for SqliteStore {
 
     fn look_up(&self, filter: &Filter, keys: &[ClientKey]) -> Result<Vec<Option<Row>>, StoreError> {
         self.read("read rows", |conn| read::look_up(conn, filter, keys))
+    }
+
+    fn cursor(&self) -> Result<Cursor, StoreError> {
+        self.read("read the table", |conn| read::cursor(conn))
+    }
+
+    fn walk(&self, filter: &Filter, cursor: Cursor, each: &mut dyn FnMut(&Stored<'_>) -> bool) -> Result<Option<Cursor>, StoreError> {
+        self.read("read the table", |conn| read::walk(conn, filter, cursor, each))
     }
 
     fn feed(&self) -> &Feed {
@@ -219,6 +260,7 @@ impl Store for SqliteStore {
             Ok((expired, rows.saturating_sub(expired.evicted)))
         })?;
         writer.rows = rows;
+        self.totals.set_rows(writer.rows);
         match gone {
             Some(gone) => self.tell(gone, now),
             None if expired.rows + expired.evicted > 0 => self.feed.skip(now),

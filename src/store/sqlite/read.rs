@@ -5,11 +5,11 @@ use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use crate::model::{ClientKey, Identity, Reason, Row};
-use crate::store::query::{Where, order_by};
-use crate::store::{Filter, Loaded, LogState, Page, PageQuery};
+use crate::store::query::Where;
+use crate::store::{Cursor, Filter, Loaded, LogState, Stored};
 
 /// The columns of a row, in the order that [`row`] reads and the upsert writes.
-const COLUMNS: &str = "client_id, identity, broker, ip_address, ts, username, password_provided, tls_used, reason, reason_code, \
+pub(super) const COLUMNS: &str = "client_id, identity, broker, ip_address, ts, username, password_provided, tls_used, reason, reason_code, \
                        alternatives, inferred, attempts, first_ts, evidence";
 
 pub(super) fn count(conn: &Connection) -> rusqlite::Result<u64> {
@@ -25,25 +25,6 @@ pub(super) fn load(conn: &mut Connection) -> rusqlite::Result<Loaded> {
         found.collect()
     };
     Ok(Loaded { positions: states("position")?, conversations: states("conversation")? })
-}
-
-pub(super) fn page(conn: &mut Connection, query: &PageQuery) -> rusqlite::Result<Page> {
-    let filter = Where::new(&query.filter);
-    // One transaction, so that the total and the rows are of one moment.
-    let transaction = conn.transaction()?;
-    let total: u64 = transaction
-        .prepare_cached(&format!("SELECT count(*) FROM client {}", filter.sql))?
-        .query_row(params_from_iter(&filter.values), |row| row.get(0))?;
-    let offset = u64::from(query.page) * u64::from(query.page_size);
-    if offset >= total {
-        return Ok(Page::new(query, Vec::new(), total));
-    }
-    let sql = format!("SELECT {COLUMNS} FROM client {} {} LIMIT ? OFFSET ?", filter.sql, order_by(query.sort, query.order));
-    let mut values = filter.values;
-    values.push(Value::Integer(i64::from(query.page_size)));
-    values.push(Value::Integer(i64::try_from(offset).unwrap_or(i64::MAX)));
-    let data = transaction.prepare_cached(&sql)?.query_map(params_from_iter(&values), row)?.collect::<Result<_, _>>()?;
-    Ok(Page::new(query, data, total))
 }
 
 pub(super) fn get(conn: &mut Connection, client_id: &str) -> rusqlite::Result<Vec<Row>> {
@@ -65,7 +46,55 @@ pub(super) fn look_up(conn: &mut Connection, filter: &Filter, keys: &[ClientKey]
     Ok(found)
 }
 
-fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+pub(super) fn cursor(conn: &Connection) -> rusqlite::Result<Cursor> {
+    let until = conn.prepare_cached("SELECT coalesce(max(rowid), 0) FROM client")?.query_row([], |row| row.get(0))?;
+    Ok(Cursor { after: 0, until })
+}
+
+/// One step of a walk.
+pub(super) fn walk(
+    conn: &Connection,
+    filter: &Filter,
+    cursor: Cursor,
+    each: &mut dyn FnMut(&Stored<'_>) -> bool,
+) -> rusqlite::Result<Option<Cursor>> {
+    let mut filter = Where::new(filter);
+    filter.add("rowid > ? AND rowid <= ?", [Value::Integer(cursor.after), Value::Integer(cursor.until)]);
+    // In the order of the table itself: every page of it is read once, one after the other.
+    let sql = format!("SELECT {COLUMNS}, rowid FROM client NOT INDEXED {} ORDER BY rowid", filter.sql);
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(&filter.values))?;
+    while let Some(row) = rows.next()? {
+        if !each(&stored(row)?) {
+            return Ok(Some(Cursor { after: row.get(15)?, ..cursor }));
+        }
+    }
+    Ok(None)
+}
+
+fn stored<'r>(row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Stored<'r>> {
+    let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+    let perhaps = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str_or_null()?);
+    Ok(Stored {
+        client_id: text(0)?,
+        identity: text(1)?,
+        broker: text(2)?,
+        ip_address: perhaps(3)?,
+        ts: row.get(4)?,
+        username: perhaps(5)?,
+        password_provided: row.get(6)?,
+        tls_used: row.get(7)?,
+        reason: text(8)?,
+        reason_code: text(9)?,
+        alternatives: text(10)?,
+        inferred: text(11)?,
+        attempts: row.get(12)?,
+        first_ts: row.get(13)?,
+        evidence: text(14)?,
+    })
+}
+
+pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let identity: String = row.get(1)?;
     let ip_address: Option<String> = row.get(3)?;
     let reason_code: String = row.get(9)?;
