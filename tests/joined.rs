@@ -1,6 +1,8 @@
 //! A terminator's log without the port towards the broker, and the broker's log: captured, with what every client really did.
 //! Only the order and the time of the ends are in both.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
