@@ -149,8 +149,8 @@ fn device(n: u64) -> String {
 
 fn stranger(n: u64) -> String {
     match n % 3 {
-        0 => format!("esp32-{:06x}", n * 104_729 & 0xff_ffff),
+        0 => format!("esp32-{:06x}", (n * 104_729) & 0xff_ffff),
         1 => format!("old tablet {n}"),
-        _ => format!("mqttjs_{:08x}", n * 2_654_435_761 & 0xffff_ffff),
+        _ => format!("mqttjs_{:08x}", (n * 2_654_435_761) & 0xffff_ffff),
     }
 }

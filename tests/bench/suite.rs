@@ -54,8 +54,11 @@ pub struct Plan {
     pub dir: PathBuf,
 }
 
+/// Measures, and adds what it found to the report.
+type Bench = fn(&Plan, &mut Report);
+
 /// The benchmarks by name.
-const BENCHES: &[(&str, fn(&Plan, &mut Report))] = &[
+const BENCHES: &[(&str, Bench)] = &[
     ("mosquitto", |plan, report| replay::end_to_end(plan, report, Kind::Mosquitto)),
     ("emqx-json", |plan, report| replay::end_to_end(plan, report, Kind::Emqx)),
     ("docker", |plan, report| replay::end_to_end(plan, report, Kind::Docker)),
