@@ -8,6 +8,14 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Millis;
 }
 
+/// Microseconds of the system's monotonic clock: the service manager compares them with its own. None if it cannot be read.
+pub fn monotonic_micros() -> Option<i128> {
+    match sd_notify::NotifyState::monotonic_usec_now().ok()? {
+        sd_notify::NotifyState::MonotonicUsec(micros) => Some(micros),
+        _ => None,
+    }
+}
+
 /// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;

@@ -4,7 +4,7 @@
 mod text;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Millis, Reason};
@@ -18,6 +18,7 @@ pub struct Metrics {
     commits: AtomicU64,
     commit_errors: AtomicU64,
     dropped_events: AtomicU64,
+    reload_failed: AtomicBool,
     /// When the thread that reads last went round; 0: not yet.
     pass: AtomicI64,
 }
@@ -130,6 +131,16 @@ impl Metrics {
     /// A batch could not be written.
     pub fn commit_failed(&self) {
         self.commit_errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The configuration was read again; whether the new one is in use.
+    pub fn reloaded(&self, is_in_use: bool) {
+        self.reload_failed.store(!is_in_use, Ordering::Relaxed);
+    }
+
+    /// Whether the configuration was read again last without success, so that an older one is in use.
+    pub fn reload_failed(&self) -> bool {
+        self.reload_failed.load(Ordering::Relaxed)
     }
 
     /// The API answered a request: its method, its route (as in the table of routes) and the status.

@@ -162,10 +162,13 @@ fn open(api: &Arc<Api>, route: &Route, headers: &HeaderMap, body: &Bytes) -> Res
         Endpoint::Page => page::serve(route.path, headers),
         Endpoint::Alive => match api.silence() {
             Some(silence) => Err(ApiError::not_ready(format!("the thread that reads the logs has not moved for {silence} seconds"))),
-            None => answer::json(&Status { status: "alive" }),
+            None => answer::json(&Status {
+                status: "alive",
+                configuration: api.metrics.reload_failed().then_some("old: the new one is wrong, see the log"),
+            }),
         },
         Endpoint::Ready => match (api.ready)() {
-            Ok(()) => answer::json(&Status { status: "ready" }),
+            Ok(()) => answer::json(&Status { status: "ready", configuration: None }),
             Err(why) => Err(ApiError::not_ready(why)),
         },
         _ => Err(ApiError::no_such_path()),
@@ -207,6 +210,8 @@ async fn closed(request: Asked<'_>, endpoint: Endpoint, caller: Caller) -> Resul
 #[derive(Serialize)]
 struct Status {
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<&'static str>,
 }
 
 /// A reason, for people who look it up.

@@ -119,6 +119,7 @@ pub struct Server {
 struct Running {
     /// As the configuration writes it; none: the socket was handed to us.
     configured: Option<Listen>,
+    place: String,
     stop: watch::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -141,6 +142,11 @@ impl Server {
         self.running.iter().filter_map(|running| running.configured.clone()).collect()
     }
 
+    /// All places that are listened on, for people.
+    pub fn all_places(&self) -> Vec<String> {
+        self.running.iter().map(|running| running.place.clone()).collect()
+    }
+
     /// Puts another API in the place of the present one, for all requests from now on.
     pub fn replace(&self, api: Api) {
         self.api.send_replace(Arc::new(api));
@@ -154,11 +160,12 @@ impl Server {
     /// Listens on these places, too.
     pub fn listen(&mut self, listeners: Vec<Listener>) {
         for listener in listeners {
-            tracing::info!(place = %listener.place(), "listening");
+            let place = listener.place();
+            tracing::info!(place, "listening");
             let (stop, stopped) = watch::channel(());
             let configured = listener.configured().cloned();
             let limits = self.api.borrow().limits;
-            let place = Place {
+            let shared = Place {
                 api: self.api.subscribe(),
                 slots: Arc::new(Semaphore::new(limits.connections)),
                 streams: Arc::new(Semaphore::new(limits.streams)),
@@ -166,8 +173,8 @@ impl Server {
                 stopped,
                 began: self.began,
             };
-            let task = tokio::spawn(accept_all(listener, Arc::new(place), Arc::clone(&self.graceful)));
-            self.running.push(Running { configured, stop, task });
+            let task = tokio::spawn(accept_all(listener, Arc::new(shared), Arc::clone(&self.graceful)));
+            self.running.push(Running { configured, place, stop, task });
         }
     }
 

@@ -11,6 +11,7 @@ use crate::conversation::Settings;
 use crate::discover::{Discover, Found as Product, Missing};
 use crate::engine::{Options, recognise};
 use crate::grammar::{Grammar, Library, Origin};
+use crate::source::JOURNAL;
 use crate::text::display;
 
 /// Paths of one source that are shown.
@@ -245,6 +246,9 @@ impl Report<'_, '_> {
 
     fn path(&mut self, source: &SourceConfig, pattern: &str, path: &Path, library: &Library) -> Result<(), CliError> {
         let name = path.display();
+        if let Some(what) = pattern.strip_prefix(JOURNAL) {
+            return self.say("  path", &format!("the journal: what {what} writes to it, read through journalctl"));
+        }
         match probe::look(path) {
             Found::Stdin => self.say("  path", "standard input"),
             Found::Fifo => self.say("  path", &format!("{name} (a FIFO)")),

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::run::one;
 use crate::config::{ConfigArgs, SourceConfig};
 use crate::daemon::Finder;
 use crate::discover::Discover;
 use crate::grammar::Library;
+use crate::service::daemon_source;
 
 /// Where products are looked for.
 pub(super) const ROOT: &str = "/";
@@ -33,6 +33,6 @@ pub(super) fn finder(args: &ConfigArgs, library: Arc<Library>) -> Finder {
             }
         }
         let watched = found.into_iter().filter(|found| !found.paths.is_empty());
-        watched.map(|found| one(&SourceConfig::found(&found.name, found.paths, &args), &library)).collect()
+        watched.map(|found| daemon_source(&SourceConfig::found(&found.name, found.paths, &args), &[], &library)).collect()
     })
 }

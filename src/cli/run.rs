@@ -2,24 +2,23 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-use tracing_subscriber::filter::LevelFilter;
 
 use super::common::Failure;
 use super::found;
-use crate::api::{Api, Limits, Listener, Tokens, bind, serve};
+use crate::api::{Api, Limits, Listener, Server, Tokens};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigArgs, ConfigError, Disk, Level, Loaded, SourceConfig, Start, load};
-use crate::conversation::Settings;
-use crate::daemon::{self, Ingest, IngestError, Shared};
-use crate::engine::Options;
+use crate::config::{Config, ConfigArgs, ConfigError, Disk, Loaded, load};
+use crate::daemon::{Ingest, Shared};
 use crate::events::Outputs;
 use crate::grammar::Library;
 use crate::metrics::Metrics;
-use crate::signals::Stop;
-use crate::source::{self, SourceSpec};
+use crate::own_log::OwnLog;
+use crate::service::{Notifier, Runs, Service, Sockets, Watchdog, daemon_sources, inherited, supervise};
+use crate::signals::Signals;
 use crate::store::{self, SqliteStore};
+
+/// How long threads that wait for the disk are waited for at the end.
+const LAST_WORK: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
@@ -28,7 +27,11 @@ use crate::store::{self, SqliteStore};
   turnaway run --log mosquitto='/var/log/mosquitto/*.log' --tls-port 8883 --db /tmp/turnaway.db --listen 127.0.0.1:8099
   turnaway run --config /etc/turnaway/turnaway.toml
 
-SIGTERM or Ctrl-C ends it; a second one ends it at once. Killing it at any moment loses and doubles nothing.")]
+SIGTERM or Ctrl-C ends it; a second one ends it at once. Killing it at any moment loses and doubles nothing. SIGHUP reads the
+configuration again: all of it is put to use, or, if anything in it is wrong, nothing. SIGUSR1 writes the state to the log.
+
+Under systemd it says when it is ready and how it stands, feeds the watchdog while it makes progress, and takes over the sockets
+of a socket unit.")]
 pub struct RunArgs {
     #[command(flatten)]
     config: ConfigArgs,
@@ -41,107 +44,66 @@ pub struct RunArgs {
 pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
     let wrong = |error: ConfigError| Failure::usage(error.render(std::io::stderr().is_terminal()));
     let Loaded { config, library, .. } = load(&args.config, &Disk).map_err(wrong)?;
-    start_log(config.log);
-    let settings = store::Settings { retention: config.retention, max_clients: config.max_clients };
-    let store: Arc<dyn store::Store> =
-        Arc::new(SqliteStore::open(&config.database, settings).map_err(|error| Failure::work(error.to_string()))?);
-    let library = Arc::new(library);
     let clock: Arc<dyn Clock> = Arc::new(clock);
-    let metrics = Arc::new(Metrics::default());
-    let shared = Arc::new(Shared::new());
+    let log = OwnLog::start(config.log, config.log_format, Arc::clone(&clock));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
     let runtime = runtime.map_err(|error| Failure::work(format!("cannot start: {error}")))?;
-    runtime.block_on(async {
-        let stop = Stop::listen().map_err(|error| Failure::work(format!("cannot listen for signals: {error}")))?;
-        let tokens = config.access().map_err(|error| Failure::work(error.to_string()))?;
-        let listeners = bind(&config.listen, &tokens).await.map_err(|error| Failure::work(error.to_string()))?;
-        let sources = sources(&config, &library);
-        let ingest = Ingest::open(
-            sources,
-            config.clear_on_success,
-            Arc::clone(&library),
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            Arc::clone(&metrics),
-            Arc::clone(&shared),
-        );
-        let mut ingest = ingest.map_err(|error| Failure::work(error.to_string()))?;
-        if config.looks_for_logs() {
-            ingest.find_more(found::finder(&args.config, Arc::clone(&library)));
-        }
-        let outputs = Outputs::start(&config.outputs, &store, &clock, &metrics).map_err(|error| Failure::work(error.to_string()))?;
-        if let Some(notice) = outputs.notice() {
-            ingest.tell_events(notice);
-        }
-        // The files are opened before anybody hears that we run: a rotation from here on is followed.
-        ingest.begin().map_err(|error| Failure::work(error.to_string()))?;
-        announce(&config, &listeners, &tokens);
-        let api = Api {
-            store,
-            clock,
-            tokens,
-            hosts: config.hosts.clone(),
-            sources: {
-                let shared = Arc::clone(&shared);
-                Arc::new(move || shared.sources())
-            },
-            ready: Arc::new(move || shared.ready()),
-            metrics,
-            limits: Limits::default(),
-        };
-        let result = work(ingest, listeners, api, stop).await;
-        outputs.stop();
-        result
-    })
+    let result = runtime.block_on(serve(args, config, library, log, clock));
+    runtime.shutdown_timeout(LAST_WORK);
+    result
 }
 
-/// Reads on a thread of its own and serves on this one, until a signal comes or reading fails.
-async fn work(ingest: Ingest, listeners: Vec<Listener>, api: Api, stop: Stop) -> Result<(), Failure> {
-    let (flag, bell) = ingest.stopper();
-    let (failed, failure) = tokio::sync::oneshot::channel::<()>();
-    let reading = std::thread::Builder::new().name("ingest".to_owned()).spawn(move || {
-        let result = ingest.run();
-        drop(failed);
-        result
-    });
-    let reading = reading.map_err(|error| Failure::work(format!("cannot start a thread: {error}")))?;
-    serve(listeners, api, async {
-        tokio::select! {
-            () = stop.asked() => tracing::info!("asked to stop"),
-            _ = failure => {}
-        }
-    })
-    .await;
-    flag.store(true, Ordering::Release);
-    bell.ring();
-    match reading.join() {
-        Ok(result) => result.map_err(|error: IngestError| Failure::work(error.to_string())),
-        Err(_) => Err(Failure::work("the reading thread broke; this is a fault of turnaway: please report it with the log above")),
+async fn serve(args: &RunArgs, config: Config, library: Library, log: OwnLog, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+    let work = |error: &dyn std::fmt::Display| Failure::work(error.to_string());
+    let signals = Signals::listen().map_err(|error| Failure::work(format!("cannot listen for signals: {error}")))?;
+    let settings = store::Settings { retention: config.retention, max_clients: config.max_clients };
+    let store: Arc<dyn store::Store> = Arc::new(SqliteStore::open(&config.database, settings).map_err(|error| work(&error))?);
+    let (metrics, shared, library) = (Arc::new(Metrics::default()), Arc::new(Shared::new()), Arc::new(library));
+    let tokens = config.access().map_err(|error| work(&error))?;
+    let handed = inherited().map_err(Failure::work)?;
+    let (sockets, listeners) = Sockets::open(handed, &config.listen, &tokens).await.map_err(|error| work(&error))?;
+    let ingest = Ingest::open(
+        daemon_sources(&config, &library),
+        config.clear_on_success,
+        Arc::clone(&library),
+        Arc::clone(&store),
+        Arc::clone(&clock),
+        Arc::clone(&metrics),
+        Arc::clone(&shared),
+    );
+    let mut ingest = ingest.map_err(|error| work(&error))?;
+    let arguments = args.config.clone();
+    let find = Arc::new(move |library: &Arc<Library>| found::finder(&arguments, Arc::clone(library)));
+    if config.looks_for_logs() {
+        ingest.find_more(find(&library));
     }
-}
-
-/// The sources as the daemon runs them. That each grammar exists has been checked.
-fn sources(config: &Config, library: &Library) -> Vec<daemon::SourceConfig> {
-    config.sources.iter().map(|source| one(source, library)).collect()
-}
-
-pub(super) fn one(source: &SourceConfig, library: &Library) -> daemon::SourceConfig {
-    let mut spec = SourceSpec::new(&source.name, source.paths.clone());
-    spec.start = match source.start {
-        Start::Beginning => source::Start::Beginning,
-        Start::End => source::Start::End,
+    let outputs = Outputs::start(&config.outputs, &store, &clock, &metrics).map_err(|error| work(&error))?;
+    if let Some(notice) = outputs.notice() {
+        ingest.tell_events(notice);
+    }
+    if let Some(watchdog) = Watchdog::of_environment() {
+        ingest.stay_awake(watchdog.every / 2);
+    }
+    // The files are opened before anybody hears that we run: a rotation from here on is followed.
+    ingest.begin().map_err(|error| work(&error))?;
+    announce(&config, &listeners, &tokens);
+    let (sources, ready) = (Arc::clone(&shared), Arc::clone(&shared));
+    let api = Api {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        tokens,
+        hosts: config.hosts.clone(),
+        sources: Arc::new(move || sources.sources()),
+        ready: Arc::new(move || ready.ready()),
+        metrics,
+        limits: Limits::default(),
     };
-    spec.max_line = source.max_line;
-    daemon::SourceConfig {
-        spec,
-        grammar: source.grammar.as_deref().and_then(|name| library.get(name)).cloned(),
-        options: Options {
-            settings: Settings { broker: source.name.clone(), tls_ports: source.tls_ports.clone(), ..Settings::default() },
-            zone: source.zone.clone(),
-            time_format: source.time_format.clone(),
-            proxies: source.proxies.clone(),
-        },
-    }
+    let runs = Runs { args: args.config.clone(), config, log, find, changer: ingest.changer(), sockets };
+    let server = Server::start(listeners, api);
+    let service = Service { runs, server, shared, store, clock, signals, notifier: Notifier::of_environment() };
+    let result = supervise(ingest, service).await.map_err(|error| work(&error));
+    outputs.stop();
+    result
 }
 
 /// Where the page is, on standard output; everything else goes to the log.
@@ -161,20 +123,4 @@ fn announce(config: &Config, listeners: &[Listener], tokens: &Tokens) {
         let _ = writeln!(out, "turnaway: {what} on {}", listener.url(tokens));
     }
     let _ = out.flush();
-}
-
-fn start_log(level: Level) {
-    let level = match level {
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-    };
-    // A second start in one process (tests) keeps the first log.
-    let _ = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .try_init();
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::tz::TimeZone;
 
+use super::model::LogFormat;
 use super::value;
 use crate::api::Listen;
 
@@ -17,7 +18,7 @@ pub struct ConfigArgs {
 
     /// A log to watch, in place of the file's sources; may be given several times
     ///
-    /// PATH is a file, a glob in quotes, or - for standard input. GRAMMAR names the product that writes it (`turnaway grammar
+    /// PATH is a file, a glob in quotes, - for standard input, or journal:UNIT for what a unit writes to the journal. GRAMMAR names the product that writes it (`turnaway grammar
     /// list` shows them); without it the product is recognised from the first lines. A path that has a = in it is written
     /// with a leading ./ or /.
     #[arg(long = "log", short, value_name = "[GRAMMAR=]PATH")]
@@ -38,6 +39,10 @@ pub struct ConfigArgs {
     /// A port of the broker on which clients speak TLS; may be given several times
     #[arg(long = "tls-port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub tls_ports: Vec<u16>,
+
+    /// The form of the daemon's own log, in place of the file's [default: text]
+    #[arg(long, value_name = "FORM")]
+    pub log_format: Option<LogFormat>,
 }
 
 /// A log that the command line names: `[GRAMMAR=]PATH`.

@@ -9,6 +9,7 @@ use super::name::names;
 use super::read::{Raw, RawSource};
 use crate::api::{Listen, ListenError};
 use crate::grammar::{Diagnostic, Faults, LibraryError, near};
+use crate::source::{JOURNAL, journal_fault};
 
 /// For logs that the command line names the database lies in the working directory: a quick look needs no rights.
 const DATABASE_WITHOUT_FILE: &str = "turnaway.db";
@@ -61,6 +62,8 @@ impl Raw {
             listeners: raw.listeners,
             hosts: raw.hosts,
             log: raw.log.unwrap_or(plain.log),
+            log_format: args.log_format.or(raw.log_format).unwrap_or(plain.log_format),
+            journalctl: if raw.journalctl.is_empty() { plain.journalctl } else { raw.journalctl },
             tokens: raw.tokens,
             sources,
             outputs: raw.outputs,
@@ -140,7 +143,11 @@ impl Checker {
                     "--log {grammar}={path}: there is no grammar {grammar:?}: {expected} (if this is a path with a = in it, write ./{grammar}={path})"
                 ));
             }
-            if let Err(error) = glob::Pattern::new(&log.path) {
+            if let Some(what) = log.path.strip_prefix(JOURNAL) {
+                if let Some(expected) = journal_fault(what) {
+                    self.invalid.arguments.push(format!("--log {}: this is nothing of the journal: {expected}", log.path));
+                }
+            } else if let Err(error) = glob::Pattern::new(&log.path) {
                 self.invalid.arguments.push(format!(
                     "--log {}: this glob is not complete: {}; a [ that stands for itself is written [[]",
                     log.path, error.msg

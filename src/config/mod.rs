@@ -22,7 +22,7 @@ pub use args::{ConfigArgs, LogArg};
 pub use error::ConfigError;
 pub use listener::{ListenerConfig, RuleError};
 pub use load::{DEFAULT_FILE, DEFAULT_GRAMMARS, Disk, Files, Loaded, load};
-pub use model::{Config, DEFAULT_DATABASE, DEFAULT_MAX_LINE, Level, SourceConfig, Start, default_listen};
+pub use model::{Config, DEFAULT_DATABASE, DEFAULT_MAX_LINE, Level, LogFormat, SourceConfig, Start, default_listen};
 pub use read::Raw;
 pub(crate) use value::name_fault;
 pub use value::{listen, retention, zone};

@@ -47,6 +47,10 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// How much our own log says.
     pub log: Level,
+    /// In which form it says it.
+    pub log_format: LogFormat,
+    /// The program that reads the journal, with its first arguments.
+    pub journalctl: Vec<String>,
     /// Who may come in by TCP.
     pub tokens: Vec<TokenConfig>,
     /// The logs; their names differ. None: those of installed products are looked for.
@@ -85,6 +89,8 @@ impl Default for Config {
             listeners: Vec::new(),
             hosts: Vec::new(),
             log: Level::default(),
+            log_format: LogFormat::default(),
+            journalctl: vec!["journalctl".to_owned()],
             tokens: Vec::new(),
             sources: Vec::new(),
             outputs: Vec::new(),
@@ -186,6 +192,29 @@ impl Level {
             Level::Warn => "warn",
             Level::Info => "info",
             Level::Debug => "debug",
+        }
+    }
+}
+
+/// The form of our own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people: a line with its fields behind the message.
+    #[default]
+    Text,
+    /// For programs: a JSON object on each line.
+    Json,
+}
+
+impl LogFormat {
+    /// Both.
+    pub const ALL: [LogFormat; 2] = [LogFormat::Text, LogFormat::Json];
+
+    /// The word in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
         }
     }
 }

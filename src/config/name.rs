@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::args::LogArg;
+use crate::source::JOURNAL;
 
 /// A name for each log: its grammar, or else its file's stem; a number follows where a name is taken.
 pub(super) fn names(logs: &[LogArg]) -> Vec<String> {
@@ -24,6 +25,8 @@ fn stem(path: &str) -> String {
     if path == "-" {
         return "stdin".to_owned();
     }
+    // Of what the journal is asked for, the unit or the value.
+    let path = path.strip_prefix(JOURNAL).map_or(path, |what| what.split_once('=').map_or(what, |(_, value)| value));
     let without_extension = Path::new(path).with_extension("");
     let parts = without_extension.iter().rev().filter_map(|part| part.to_str()).map(clean);
     parts.into_iter().find(|part| !part.is_empty()).unwrap_or_else(|| "log".to_owned())
@@ -58,9 +61,24 @@ mod tests {
             "*",
             "a\u{1b}[31m.log",
             "..",
+            "journal:mosquitto.service",
+            "journal:CONTAINER_NAME=broker",
         ];
         let logs: Vec<LogArg> = logs.iter().map(|log| log.parse().unwrap()).collect();
-        let expected = ["mosquitto", "mosquitto-2", "mosquitto-2-2", "emqx", "stdin", "emqx-2", "log", "log-2", "a31m", "log-3"];
+        let expected = [
+            "mosquitto",
+            "mosquitto-2",
+            "mosquitto-2-2",
+            "emqx",
+            "stdin",
+            "emqx-2",
+            "log",
+            "log-2",
+            "a31m",
+            "log-3",
+            "mosquitto-3",
+            "broker",
+        ];
         assert_eq!(names(&logs), expected);
     }
 }

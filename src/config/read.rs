@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::listener::{self, ListenerConfig};
-use super::model::{Level, Start};
+use super::model::{Level, LogFormat, Start};
 use super::read_output::{hook, output};
 use super::value;
 use crate::api::{Hash, Listen, Role, TokenConfig};
@@ -15,6 +15,7 @@ use crate::events::OutputConfig;
 use crate::grammar::{Diagnostic, Reader, Table, Text, near};
 use crate::model::Millis;
 use crate::record::time::TimeFormat;
+use crate::source::{JOURNAL, journal_fault};
 
 /// Lines are read whole up to at least this and at most that many bytes.
 const LINE_BYTES: std::ops::RangeInclusive<usize> = 1024..=16 << 20;
@@ -37,6 +38,8 @@ pub struct Raw {
     pub(super) listeners: Vec<ListenerConfig>,
     pub(super) hosts: Vec<String>,
     pub(super) log: Option<Level>,
+    pub(super) log_format: Option<LogFormat>,
+    pub(super) journalctl: Vec<String>,
     /// There are `[[token]]` tables, right or wrong.
     pub(super) has_tokens: bool,
     pub(super) tokens: Vec<TokenConfig>,
@@ -97,6 +100,9 @@ impl Raw {
         }
         self.hosts = table.texts(reader, "hosts").iter().filter_map(|text| checked(reader, text, "host name", value::host)).collect();
         self.log = table.text(reader, "log").and_then(|text| word(reader, &text, "level", &Level::ALL.map(|level| (level.word(), level))));
+        let forms = LogFormat::ALL.map(|form| (form.word(), form));
+        self.log_format = table.text(reader, "log_format").and_then(|text| word(reader, &text, "form of a log", &forms));
+        self.journalctl = journalctl(reader, &mut table);
         for (entry, span) in table.tables(reader, "token") {
             self.has_tokens = true;
             self.token(reader, entry, span);
@@ -177,13 +183,15 @@ impl Raw {
 fn read_source<'s>(reader: &mut Reader<'s>, entry: &DeTable<'s>, span: Range<usize>) -> RawSource {
     let mut table = reader.table(entry, span.clone(), "this source");
     let name = table.needed(reader, "name").and_then(|text| name(reader, text));
-    let paths = match table.take("path") {
-        Some(value) => paths(reader, value),
-        None => {
-            reader.fault(span, "this source has no \"path\"", "expected a line path = \"…\": a path, a glob, or a list of them");
-            Vec::new()
-        }
-    };
+    let mut found = table.take("path").map(|value| paths(reader, value));
+    if let Some(units) = table.take("journal").map(|value| journal(reader, value)) {
+        found.get_or_insert_default().extend(units);
+    }
+    let paths = found.unwrap_or_else(|| {
+        let expected = "expected a line path = \"…\": a path, a glob, or a list of them; or journal = \"…\": a unit";
+        reader.fault(span, "this source has no \"path\"", expected);
+        Vec::new()
+    });
     let starts = [Start::Beginning, Start::End].map(|start| (start.word(), start));
     let source = RawSource {
         name,
@@ -208,6 +216,29 @@ fn paths<'s>(reader: &mut Reader<'s>, value: &Spanned<DeValue<'s>>) -> Vec<Text>
     texts.into_iter().filter_map(|text| path(reader, text).and_then(|text| glob(reader, text))).collect()
 }
 
+/// Units, or fields with their values, of the journal; as paths they have a word before them.
+fn journal<'s>(reader: &mut Reader<'s>, value: &Spanned<DeValue<'s>>) -> Vec<Text> {
+    if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+        reader.fault(value.span(), "\"journal\" is empty", "expected a unit like \"mosquitto.service\"");
+    }
+    let mut units = Vec::new();
+    for text in reader.texts(value) {
+        match journal_fault(&text.value) {
+            None => units.push(Text { value: format!("{JOURNAL}{}", text.value), span: text.span }),
+            Some(expected) => reader.fault(text.span, format!("{:?} is nothing of the journal", text.value), expected),
+        }
+    }
+    units
+}
+
+fn journalctl<'s>(reader: &mut Reader<'s>, table: &mut Table<'_, 's>) -> Vec<String> {
+    let words = table.texts(reader, "journalctl");
+    for text in words.iter().filter(|text| text.value.contains('\0')).chain(words.first().filter(|text| text.value.is_empty())) {
+        reader.fault(text.span.clone(), "this cannot be run", "expected a program, or a list of a program and its first arguments");
+    }
+    words.into_iter().map(|text| text.value).collect()
+}
+
 pub(super) fn path(reader: &mut Reader<'_>, text: Text) -> Option<Text> {
     if text.value.is_empty() || text.value.contains('\0') {
         reader.fault(text.span, "this is no path", "expected a path");
@@ -217,6 +248,11 @@ pub(super) fn path(reader: &mut Reader<'_>, text: Text) -> Option<Text> {
 }
 
 fn glob(reader: &mut Reader<'_>, text: Text) -> Option<Text> {
+    if let Some(what) = text.value.strip_prefix(JOURNAL) {
+        let expected = journal_fault(what);
+        expected.inspect(|expected| reader.fault(text.span.clone(), format!("{:?} is nothing of the journal", text.value), *expected));
+        return Some(text).filter(|_| expected.is_none());
+    }
     let Err(error) = glob::Pattern::new(&text.value) else { return Some(text) };
     let span = reader.inside(&text, error.pos, 1);
     reader.fault(span, format!("this glob is not complete: {}", error.msg), "a [ that stands for itself is written [[]");

@@ -17,7 +17,7 @@ const UNVERIFIED: [Reason; 4] =
     [Reason::X509AuthenticationFailure, Reason::PeerIdentityNotVerified, Reason::NoCertificatesInChain, Reason::CannotParseSslCredentials];
 
 /// What the source says that the log does not.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The name of the source.
     pub broker: String,

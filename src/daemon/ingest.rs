@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::change::{Changer, Changes};
 use super::join::{Join, STATE};
 use super::rest::Rest;
 use super::source::{Source, SourceConfig};
@@ -69,26 +70,29 @@ impl Taker<'_> {
 
 /// Everything that reading needs.
 pub struct Ingest {
-    sources: Vec<Source>,
-    library: Arc<Library>,
-    store: Arc<dyn Store>,
+    pub(super) sources: Vec<Source>,
+    pub(super) library: Arc<Library>,
+    pub(super) store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     shared: Arc<Shared>,
-    join: Join,
-    doorbell: Doorbell,
+    pub(super) join: Join,
+    pub(super) doorbell: Doorbell,
     stop: Arc<AtomicBool>,
-    clear_on_success: bool,
+    pub(super) changes: Changes,
+    changer: Changer,
+    pub(super) clear_on_success: bool,
     batch: Batch,
     rest: Rest,
+    awake_every: Duration,
     /// What was counted of each source, and when nothing was left to read.
     counted: BTreeMap<String, (Counts, Option<Millis>)>,
     expired: Millis,
     notice: Option<Arc<Notice>>,
-    finder: Option<Finder>,
-    looked: Option<Millis>,
+    pub(super) finder: Option<Finder>,
+    pub(super) looked: Option<Millis>,
     /// What was said of each log last, so that a state is logged when it changes and not every second.
-    told: BTreeMap<PathBuf, (LogState, Option<String>)>,
+    pub(super) told: BTreeMap<PathBuf, (LogState, Option<String>)>,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -121,6 +125,7 @@ impl Ingest {
         sources.sort_by_key(|source| !source.is_terminator());
         let join = Join::open(proxies, loaded.conversations.iter().find(|state| state.source == STATE));
         let stop = Arc::new(AtomicBool::new(false));
+        let (changer, changes) = Changer::new(doorbell.bell());
         Ok(Ingest {
             sources,
             library,
@@ -131,9 +136,12 @@ impl Ingest {
             join,
             doorbell,
             stop,
+            changes,
+            changer,
             clear_on_success,
             batch: Batch::default(),
             rest: Rest::default(),
+            awake_every: Duration::MAX,
             counted: BTreeMap::new(),
             expired: 0,
             notice: None,
@@ -190,12 +198,23 @@ impl Ingest {
         (Arc::clone(&self.stop), self.doorbell.bell())
     }
 
+    /// To change what it reads from another thread.
+    pub fn changer(&self) -> Changer {
+        self.changer.clone()
+    }
+
+    /// Lets it turn at least this often, whether there is anything to do or not: somebody watches.
+    pub fn stay_awake(&mut self, every: Duration) {
+        self.awake_every = every;
+    }
+
     /// Reads until it is told to stop.
     ///
     /// # Errors
     /// The store is broken. What was read since the last commit is read again after a restart.
     pub fn run(mut self) -> Result<(), IngestError> {
         while !self.stop.load(Ordering::Acquire) {
+            self.change_if_asked();
             let more = self.pass()?;
             if more {
                 continue;
@@ -207,7 +226,8 @@ impl Ingest {
             let waiting = self.join.is_waiting() || self.sources.iter().any(Source::is_waiting);
             let ring = loop {
                 let patience = self.rest.patience(self.doorbell.patience());
-                let ring = self.doorbell.wait(if waiting { patience.min(BREATH) } else { patience });
+                let ring = self.doorbell.wait(if waiting { patience.min(BREATH) } else { patience.min(self.awake_every) });
+                self.shared.turn();
                 let nothing = !ring.rung && !waiting && !self.stop.load(Ordering::Acquire);
                 if !(nothing && self.rest.goes_on(patience) && self.sources.iter().all(Source::is_unchanged)) {
                     break ring;
@@ -267,6 +287,7 @@ impl Ingest {
             source.save(&mut self.batch);
         }
         self.commit(now, patient)?;
+        self.shared.turn();
         if read > 0 || !more {
             self.count(now);
             self.shared.set_sources(of(&self.sources));
@@ -297,6 +318,7 @@ impl Ingest {
                     }
                     self.batch.clear();
                     if told {
+                        self.shared.set_stuck(None);
                         tracing::info!("written; reading goes on");
                     }
                     return Ok(());
@@ -309,10 +331,13 @@ impl Ingest {
                     self.metrics.commit_failed();
                     if !told {
                         tracing::error!(%error, "cannot write; reading waits and the write is tried again every second");
+                        self.shared.set_stuck(Some(format!("reading waits: {error}")));
                         told = true;
                     }
                     self.shared.set_missing(Some(format!("the store cannot be written: {error}")));
                     self.metrics.alive(self.clock.now());
+                    // The store has answered: starting again would not help.
+                    self.shared.turn();
                     self.doorbell.wait(AGAIN);
                     if self.stop.load(Ordering::Acquire) {
                         return Ok(());
@@ -327,7 +352,7 @@ impl Ingest {
     fn tell(&mut self) {
         let mut there = BTreeSet::new();
         for source in &self.sources {
-            for log in source.follower.status() {
+            for log in source.statuses() {
                 there.insert(log.path.clone());
                 let error = log.error.or_else(|| source.logs.get(&log.path)?.error.clone());
                 let now = (log.state, error);

@@ -28,6 +28,11 @@ impl Join {
         Join { linker }
     }
 
+    /// Other terminators' addresses from now on.
+    pub(super) fn set_proxies(&mut self, proxies: Vec<IpAddr>) {
+        self.linker.set_proxies(proxies);
+    }
+
     /// Looks whether a terminator is among the sources; true: there is one.
     pub(super) fn look_at(&mut self, sources: &[Source]) -> bool {
         let behind = sources.iter().any(Source::is_terminator);

@@ -18,6 +18,8 @@ const ENOUGH: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct LogWork {
     engine: Option<Engine>,
+    /// What engines before this one counted.
+    before: Stats,
     /// What was read before the log was recognised.
     unknown: Vec<u8>,
     /// Lines may come that were read before.
@@ -74,6 +76,17 @@ impl LogWork {
             }
         }
         work
+    }
+
+    /// Goes on under another configuration, with what is open, as far as its grammar is still the one that is wanted.
+    pub(super) fn changed(self, config: &SourceConfig, library: &Library) -> LogWork {
+        let engine = self.state().map(|state| LogWork::restored(config, library, &state)).and_then(|work| work.engine);
+        LogWork { before: self.stats(), dirty: true, engine, ..self }
+    }
+
+    /// Whether the grammar at work reads the same in both libraries.
+    pub(super) fn agrees(&self, old: &Library, new: &Library) -> bool {
+        self.engine.as_ref().is_none_or(|engine| new.agrees(old, &engine.grammar().name))
     }
 
     pub(super) fn lines(&mut self, config: &SourceConfig, library: &Library, bytes: &[u8], now: Millis, out: &mut Vec<Attempt>) {
@@ -139,7 +152,9 @@ impl LogWork {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        self.engine.as_ref().map(Engine::stats).unwrap_or_default()
+        let mut stats = self.before;
+        stats.add(&self.engine.as_ref().map(Engine::stats).unwrap_or_default());
+        stats
     }
 
     /// Whether this is the log of a terminator.

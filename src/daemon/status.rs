@@ -1,5 +1,6 @@
 //! What the API shows of the sources.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -11,6 +12,11 @@ use super::source::Source;
 pub struct Shared {
     sources: Mutex<Value>,
     missing: Mutex<Option<String>>,
+    /// Why nothing is read at the moment.
+    stuck: Mutex<Option<String>>,
+    /// Why the newest configuration is not in use.
+    reload_failure: Mutex<Option<String>>,
+    turns: AtomicU64,
 }
 
 impl Shared {
@@ -35,6 +41,35 @@ impl Shared {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 
+    /// How often the reading loop has turned, each time with a commit behind it, or an answer why there is none. A write that hangs
+    /// stops it.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    /// Why reading waits, if it does.
+    pub fn stuck(&self) -> Option<String> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the newest configuration is not in use, if it is not.
+    pub fn reload_failure(&self) -> Option<String> {
+        self.reload_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says why the newest configuration is not in use.
+    pub fn set_reload_failure(&self, why: Option<String>) {
+        *self.reload_failure.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    pub(super) fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_stuck(&self, why: Option<String>) {
+        *self.stuck.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
     pub(super) fn set_sources(&self, sources: Value) {
         *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = sources;
     }
@@ -47,8 +82,7 @@ impl Shared {
 /// The state of all logs.
 pub(super) fn of(sources: &[Source]) -> Value {
     let logs = sources.iter().flat_map(|source| {
-        let files = source.follower.status().into_iter().chain(source.streams.iter().map(crate::source::Stream::status));
-        files.map(|file| {
+        source.statuses().into_iter().map(|file| {
             let work = source.logs.get(&file.path);
             let stats = work.map(super::log::LogWork::stats).unwrap_or_default();
             let grammar = work.and_then(super::log::LogWork::grammar);

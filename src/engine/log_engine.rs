@@ -20,7 +20,7 @@ use crate::wrapper::{Piece, Snapshot, StreamId, Unwrapped, Unwrapper};
 const MAX_STREAMS: usize = 64;
 
 /// What the source says about one log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The source's name and TLS ports.
     pub settings: Settings,

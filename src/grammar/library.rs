@@ -18,6 +18,7 @@ const TLS_TEXTS: &str = include_str!("../../grammars/texts/tls.toml");
 pub struct Library {
     entries: Vec<Entry>,
     texts: Arc<Texts>,
+    texts_print: u64,
 }
 
 /// One grammar. Those built in are read when they are asked for: a daemon needs few of them.
@@ -26,6 +27,8 @@ struct Entry {
     name: String,
     origin: Origin,
     source: &'static str,
+    /// Tells another text from this one.
+    print: u64,
     grammar: OnceLock<Option<Arc<Grammar>>>,
 }
 
@@ -84,11 +87,11 @@ impl Library {
             None => (TLS_FILE.to_owned(), TLS_TEXTS.to_owned()),
         };
         let texts = Arc::new(load_texts(&file, &source).map_err(|faults| LibraryError::Faults(vec![faults]))?);
-        let mut library = Library { entries: Vec::new(), texts };
+        let mut library = Library { entries: Vec::new(), texts, texts_print: print(&source) };
         let mut broken = Vec::new();
         for (file, source) in EMBEDDED {
             let name = file.strip_suffix(".toml").unwrap_or(file);
-            library.put(Entry { name: name.to_owned(), origin: Origin::Embedded, source, grammar: OnceLock::new() });
+            library.put(Entry { name: name.to_owned(), origin: Origin::Embedded, source, print: print(source), grammar: OnceLock::new() });
         }
         for path in directory.map(toml_files).transpose()?.unwrap_or_default() {
             let source = read(&path)?;
@@ -96,6 +99,7 @@ impl Library {
                 Ok((grammar, _)) => library.put(Entry {
                     name: grammar.name.clone(),
                     origin: Origin::File(path),
+                    print: print(&source),
                     source: "",
                     grammar: OnceLock::from(Some(Arc::new(grammar))),
                 }),
@@ -126,6 +130,13 @@ impl Library {
         self.entries.iter().map(|entry| (entry.name.as_str(), &entry.origin))
     }
 
+    /// Whether the grammar of this name reads the same in both.
+    pub fn agrees(&self, other: &Library, name: &str) -> bool {
+        let print =
+            |library: &Library| library.entries.iter().find(|entry| entry.name == name).map(|entry| (library.texts_print, entry.print));
+        print(self).is_some() && print(self) == print(other)
+    }
+
     /// The shared texts of TLS libraries.
     pub fn texts(&self) -> &Arc<Texts> {
         &self.texts
@@ -143,6 +154,13 @@ impl Library {
             Err(index) => self.entries.insert(index, entry),
         }
     }
+}
+
+fn print(text: &str) -> u64 {
+    use std::hash::{Hash as _, Hasher as _};
+    let mut hasher = std::hash::DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn read(path: &Path) -> Result<String, LibraryError> {

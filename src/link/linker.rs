@@ -68,6 +68,12 @@ impl Linker {
         Linker { active: !proxies.is_empty(), proxies, ..Linker::default() }
     }
 
+    /// Other terminators' addresses from now on.
+    pub fn set_proxies(&mut self, proxies: Vec<IpAddr>) {
+        self.active |= !proxies.is_empty();
+        self.proxies = proxies;
+    }
+
     /// A terminator was found among the sources.
     pub fn activate(&mut self) {
         self.active = true;

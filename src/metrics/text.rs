@@ -20,6 +20,8 @@ impl Metrics {
             text.begin("turnaway_rows", "gauge", "Clients in the table.");
             text.value(&[], rows);
         }
+        text.begin("turnaway_config_reload_failed", "gauge", "Whether an older configuration is in use because the newest one is wrong.");
+        text.value(&[], self.reload_failed().into());
         self.sources(&mut text, now);
         self.outputs(&mut text);
         text.begin("turnaway_commits_total", "counter", "Batches written to the store.");

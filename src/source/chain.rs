@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::head_of;
 use super::names::{Rotated, rotated, unpacked};
-use super::position::{FileId, Mark, modified};
+use super::position::{FileId, Mark, modified, touched};
 
 /// A directory that changes while it is read is read again, but not for ever.
 const LISTINGS: usize = 8;
@@ -22,6 +22,8 @@ pub(crate) struct Candidate {
     pub(crate) id: FileId,
     pub(crate) size: u64,
     pub(crate) modified: i64,
+    /// When it was renamed, or made, or written last, in nanoseconds since the epoch.
+    pub(crate) touched: i64,
     pub(crate) rotated: Rotated,
 }
 
@@ -75,8 +77,8 @@ fn add(live: &Path, found: &mut Vec<Candidate>) -> io::Result<()> {
         if let Ok(meta) = entry.metadata()
             && meta.is_file()
         {
-            let (id, size, modified) = (FileId::of(&meta), meta.len(), modified(&meta));
-            found.push(Candidate { path: entry.path(), id, size, modified, rotated });
+            let (id, size, modified, touched) = (FileId::of(&meta), meta.len(), modified(&meta), touched(&meta));
+            found.push(Candidate { path: entry.path(), id, size, modified, touched, rotated });
         }
     }
     Ok(())
@@ -185,6 +187,7 @@ mod tests {
             id: FileId { device: 1, inode: n as u64 },
             size: 1,
             modified: *modified,
+            touched: *modified,
             rotated: rotated(b"x.log", name.as_bytes()).unwrap(),
         };
         let mut list: Vec<Candidate> = files.iter().enumerate().map(candidate).collect();
@@ -223,6 +226,7 @@ mod tests {
             id: FileId { device: 1, inode },
             size: 1,
             modified: 0,
+            touched: 0,
             rotated: rotated(b"x.log", name.as_bytes()).unwrap(),
         };
         let (same, gz) = (file("x.log.1", 7), file("x.log.1.gz", 8));

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::chain::{self, Known};
+use super::chain::{self, Candidate, Known};
 use super::decide::{Action, Facts, Holder, decide};
 use super::disk::regular;
 use super::lines::Tally;
@@ -48,6 +48,8 @@ pub(crate) struct Log {
     pub(crate) stored: Vec<Position>,
     /// The rotated files that are accounted for; none before the first listing.
     pub(crate) known: Option<Known>,
+    /// Since when a rotated file is too short to tell whether it becomes a copy.
+    pub(crate) postponed: Option<Millis>,
     pub(crate) max_line: usize,
     pub(crate) gaps: u64,
     /// The directory's time of change when it was last listed for want of a live file.
@@ -77,6 +79,7 @@ impl Log {
             done: VecDeque::new(),
             stored,
             known: None,
+            postponed: None,
             max_line,
             gaps: 0,
             listed: None,
@@ -225,7 +228,7 @@ impl Log {
             };
             return self.looked;
         }
-        match self.list_known() {
+        match self.list_older() {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy && self.patient(now) => {
                 self.fail("follow", &error.to_string());
@@ -249,6 +252,25 @@ impl Log {
         let list = chain::list(&self.path, self.target.as_deref())?;
         self.known.get_or_insert_default().keep(&chain::with_heads(&list)?, |_| true);
         Ok(())
+    }
+
+    /// The same at the very first look, but for what was the live file until a moment ago: between the start of the program (or of
+    /// the machine, or the installation) and this look the log may have been rotated, and nobody has read that.
+    fn list_older(&mut self) -> io::Result<()> {
+        let list = chain::list(&self.path, self.target.as_deref())?;
+        let youngest = list.last().map(|file| file.id);
+        let fresh = |file: &Candidate| self.just_now(file.modified) || (Some(file.id) == youngest && self.just_now(file.touched));
+        let fresh: Vec<FileId> = match self.start {
+            Start::Beginning => list.iter().filter(|file| !file.rotated.packed && fresh(file)).map(|file| file.id).collect(),
+            Start::End => Vec::new(),
+        };
+        self.known.get_or_insert_default().keep(&chain::with_heads(&list)?, |id| !fresh.contains(&id));
+        Ok(())
+    }
+
+    /// Whether a file's time, in nanoseconds, is that of this pass.
+    pub(crate) fn just_now(&self, nanos: i64) -> bool {
+        (nanos / 1_000_000).saturating_sub(self.now).saturating_abs() < ROTATE_WAIT
     }
 
     fn open_live(&mut self, id: FileId, now: Millis) -> io::Result<()> {

@@ -30,6 +30,11 @@ pub(crate) fn modified(meta: &Metadata) -> i64 {
     meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec())
 }
 
+/// The time when the file was last renamed, linked, or written, in nanoseconds since the epoch.
+pub(crate) fn touched(meta: &Metadata) -> i64 {
+    meta.ctime().saturating_mul(1_000_000_000).saturating_add(meta.ctime_nsec())
+}
+
 /// The length and the hash of some bytes: log text itself never goes into a position.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mark {

@@ -27,6 +27,7 @@ impl Log {
         if !self.looked {
             return false;
         }
+        self.look_at_postponed(others, sink);
         let path = Arc::clone(&self.path);
         let (mut at, mut restarts) = (0, 0);
         loop {

@@ -9,6 +9,7 @@ use super::log::{Log, MAX_PARTS, Named, ROTATE_WAIT};
 use super::part::Part;
 use super::position::{FileId, PROOF, Proof, modified};
 use super::spec::Sink;
+use crate::model::Millis;
 
 /// A rotated file and its first bytes.
 struct Seen<'a> {
@@ -46,14 +47,20 @@ impl Log {
         let mut open = Vec::new();
         let mut later = Vec::new();
         for (place, one) in seen.iter().enumerate().filter(|(_, one)| !one.known) {
-            if until.is_some_and(|until| place >= until) || self.copied_from_open(one)? {
+            if until.is_some_and(|until| place >= until) || self.copied_from_open(one)? || self.may_become_copy(one) {
                 later.push(one.file.id);
             } else {
                 open.push((place, self.open_rotated(one.file)?));
             }
         }
         let places = places(&seen);
+        // The file that was read last is deleted already, and others have come: nobody knows whether these are all of them.
+        let is_gone = |part: &Part| part.deleted() && !places.iter().any(|(id, _)| *id == part.id);
+        let broken = !open.is_empty() && at.checked_sub(1).and_then(|before| self.parts.get(before)).is_some_and(is_gone);
         self.known.get_or_insert_default().keep(&all, |id| !later.contains(&id));
+        if broken {
+            self.gap(sink, "it was rotated so often since the last look that the file before was deleted, and perhaps others after it");
+        }
         Ok(self.insert(at, open, &places, sink))
     }
 
@@ -99,7 +106,7 @@ impl Log {
                 if one.file.size < proof.offset && one.tells() && head.starts_with(one.head) {
                     // The copy was made before the last lines that we have.
                     covered = true;
-                } else if until.is_some_and(|until| place >= until) || self.copied_from_open(one)? {
+                } else if until.is_some_and(|until| place >= until) || self.copied_from_open(one)? || self.may_become_copy(one) {
                     later.push(one.file.id);
                 } else {
                     open.push((place, self.open_rotated(one.file)?));
@@ -189,6 +196,30 @@ impl Log {
             }
         }
         Ok(false)
+    }
+
+    /// Whether a copy of an open file may just be begun: nothing of it is there yet, or too little to tell. Taken for a rotated file, all
+    /// of it would be read a second time, and be missed when the file that it is made of is emptied. It is looked at again.
+    fn may_become_copy(&mut self, one: &Seen<'_>) -> bool {
+        let too_little = !one.file.rotated.packed && (one.head.is_empty() || !one.tells());
+        let is_like = || one.head.is_empty() || self.parts.iter().any(|part| part.first_bytes().starts_with(one.head));
+        let begun = too_little && self.just_now(one.file.modified) && !self.parts.is_empty() && is_like();
+        if begun {
+            self.postponed = Some(self.now);
+        }
+        begun
+    }
+
+    /// Looks again at files that were too short to tell what they are.
+    pub(crate) fn look_at_postponed(&mut self, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) {
+        let is_due = |since: Millis| !(0..ROTATE_WAIT).contains(&self.now.saturating_sub(since));
+        if self.postponed.is_some_and(is_due) {
+            self.postponed = None;
+            let live = self.parts.iter().position(|part| Some(part.id) == self.live).unwrap_or(self.parts.len());
+            if self.fill_in(live, others, sink).is_err() {
+                self.postponed = Some(self.now);
+            }
+        }
     }
 
     /// Opens a rotated file that was not seen before.

@@ -23,18 +23,26 @@ pub enum Start {
 pub struct SourceSpec {
     /// The source's name: the `broker` of its rows.
     pub name: String,
-    /// Paths and globs.
+    /// Paths and globs, `-` for standard input, `journal:UNIT` for the journal.
     pub paths: Vec<String>,
     /// Where to begin.
     pub start: Start,
     /// The longest line in bytes, without its end; a longer one is cut there, and what is cut is counted, not kept.
     pub max_line: usize,
+    /// The program that reads the journal, with its first arguments.
+    pub journalctl: Vec<String>,
 }
 
 impl SourceSpec {
     /// A source with the default settings.
     pub fn new(name: impl Into<String>, paths: Vec<String>) -> SourceSpec {
-        SourceSpec { name: name.into(), paths, start: Start::default(), max_line: DEFAULT_MAX_LINE }
+        SourceSpec {
+            name: name.into(),
+            paths,
+            start: Start::default(),
+            max_line: DEFAULT_MAX_LINE,
+            journalctl: vec!["journalctl".to_owned()],
+        }
     }
 }
 
