@@ -103,14 +103,14 @@ fn round(seed: u64, ways: Ways) -> Result<usize, String> {
     let spec = SourceSpec { start: Start::Beginning, ..SourceSpec::new("broker", vec![log.display().to_string()]) };
     let mut follower = Some(Follower::new(spec.clone(), Vec::new()));
     let (mut got, mut stored, mut said) = (Got::default(), String::from("[]"), Vec::new());
-    let mut poll = |follower: &mut Option<Follower>, got: &mut Got| {
+    let mut poll = |follower: &mut Option<Follower>, got: &mut Got, later: i64| {
         let running = follower.get_or_insert_with(|| {
             let stored: Vec<Position> = serde_json::from_str(&stored).unwrap();
             Follower::new(spec.clone(), stored)
         });
         let (gaps, rereads) = (got.gaps.len(), got.rereads);
         let before = stored.clone();
-        running.poll(SystemClock.now(), usize::MAX, got);
+        running.poll(SystemClock.now() + later, usize::MAX, got);
         stored = serde_json::to_string(&running.positions()).unwrap();
         if got.gaps.len() > gaps || got.rereads > rereads {
             said.push(format!("{:?} rereads {}\n  from {before}\n  to {stored}", &got.gaps[gaps..], got.rereads - rereads));
@@ -118,7 +118,7 @@ fn round(seed: u64, ways: Ways) -> Result<usize, String> {
     };
     writer.lines(&log);
     if !ways.at_once {
-        poll(&mut follower, &mut got);
+        poll(&mut follower, &mut got, 0);
     }
     let (step, done) = mpsc::sync_channel(AHEAD);
     let thread = std::thread::spawn(move || {
@@ -139,11 +139,11 @@ fn round(seed: u64, ways: Ways) -> Result<usize, String> {
             let down = dice.below(AHEAD as u64);
             count += (0..down).take_while(|_| done.recv().is_ok()).count() as u64;
         }
-        poll(&mut follower, &mut got);
+        poll(&mut follower, &mut got, 0);
     }
     let written = thread.join().unwrap();
-    for _ in 0..5 {
-        poll(&mut follower, &mut got);
+    for pass in 0..5 {
+        poll(&mut follower, &mut got, pass * 3_000);
     }
     let mut seen: BTreeMap<u64, u32> = BTreeMap::new();
     for line in String::from_utf8_lossy(&got.text).lines() {

@@ -341,7 +341,7 @@ error: this source has no key "colour"
   --> /etc/turnaway/turnaway.toml:21:1
    |
 21 | colour = 1
-   | ^^^^^^ the keys are name, path, grammar, start, timezone, tls_ports, proxies, time_format, max_line
+   | ^^^^^^ the keys are name, path, journal, grammar, start, timezone, tls_ports, proxies, time_format, max_line
 error: this source has no "name"
   --> /etc/turnaway/turnaway.toml:22:1
    |
@@ -351,7 +351,7 @@ error: this source has no "path"
   --> /etc/turnaway/turnaway.toml:22:1
    |
 22 | [[source]]
-   | ^^^^^^^^^^ expected a line path = "…": a path, a glob, or a list of them
+   | ^^^^^^^^^^ expected a line path = "…": a path, a glob, or a list of them; or journal = "…": a unit
 "#]]
     );
 }

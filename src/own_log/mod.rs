@@ -112,7 +112,7 @@ impl Subscriber for OwnLog {
         let meta = event.metadata();
         let line = Line::of(event);
         // Whoever asks for details gets all of them.
-        if *meta.level() < tracing::Level::INFO || meta.target() == ASKED_FOR {
+        if *meta.level() > tracing::Level::INFO || meta.target() == ASKED_FOR {
             return self.write(now, &line);
         }
         let kind = Kind {

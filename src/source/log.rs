@@ -137,7 +137,14 @@ impl Log {
 
     /// Whether the path leads to what it led to, and that was read to its end and has not changed since.
     pub(crate) fn is_unchanged(&self) -> bool {
-        if !self.looked || self.error.is_some() || self.trouble.is_some() || self.alias || !self.stored.is_empty() || self.parts.len() > 1 {
+        if !self.looked
+            || self.error.is_some()
+            || self.trouble.is_some()
+            || self.alias
+            || !self.stored.is_empty()
+            || self.parts.len() > 1
+            || self.postponed.is_some()
+        {
             return false;
         }
         match (fs::metadata(&self.path), self.parts.front()) {
@@ -259,7 +266,9 @@ impl Log {
     fn list_older(&mut self) -> io::Result<()> {
         let list = chain::list(&self.path, self.target.as_deref())?;
         let youngest = list.last().map(|file| file.id);
-        let fresh = |file: &Candidate| self.just_now(file.modified) || (Some(file.id) == youngest && self.just_now(file.touched));
+        let fresh = |file: &Candidate| {
+            self.is_near(file.modified, ROTATE_WAIT) || (Some(file.id) == youngest && self.is_near(file.touched, ROTATE_WAIT))
+        };
         let fresh: Vec<FileId> = match self.start {
             Start::Beginning => list.iter().filter(|file| !file.rotated.packed && fresh(file)).map(|file| file.id).collect(),
             Start::End => Vec::new(),
@@ -268,9 +277,9 @@ impl Log {
         Ok(())
     }
 
-    /// Whether a file's time, in nanoseconds, is that of this pass.
-    pub(crate) fn just_now(&self, nanos: i64) -> bool {
-        (nanos / 1_000_000).saturating_sub(self.now).saturating_abs() < ROTATE_WAIT
+    /// Whether a file's time, in nanoseconds, is that of this pass, give or take so much.
+    pub(crate) fn is_near(&self, nanos: i64, within: Millis) -> bool {
+        (nanos / 1_000_000).saturating_sub(self.now).saturating_abs() < within
     }
 
     fn open_live(&mut self, id: FileId, now: Millis) -> io::Result<()> {

@@ -11,6 +11,9 @@ use super::position::{FileId, PROOF, Proof, modified};
 use super::spec::Sink;
 use crate::model::Millis;
 
+/// So long a copy may be empty, or nearly so, before its first bytes are there.
+const BEGUN: Millis = 2_000;
+
 /// A rotated file and its first bytes.
 struct Seen<'a> {
     file: &'a Candidate,
@@ -203,7 +206,7 @@ impl Log {
     fn may_become_copy(&mut self, one: &Seen<'_>) -> bool {
         let too_little = !one.file.rotated.packed && (one.head.is_empty() || !one.tells());
         let is_like = || one.head.is_empty() || self.parts.iter().any(|part| part.first_bytes().starts_with(one.head));
-        let begun = too_little && self.just_now(one.file.modified) && !self.parts.is_empty() && is_like();
+        let begun = too_little && self.is_near(one.file.modified, BEGUN) && !self.parts.is_empty() && is_like();
         if begun {
             self.postponed = Some(self.now);
         }
@@ -212,7 +215,7 @@ impl Log {
 
     /// Looks again at files that were too short to tell what they are.
     pub(crate) fn look_at_postponed(&mut self, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) {
-        let is_due = |since: Millis| !(0..ROTATE_WAIT).contains(&self.now.saturating_sub(since));
+        let is_due = |since: Millis| !(0..BEGUN).contains(&self.now.saturating_sub(since));
         if self.postponed.is_some_and(is_due) {
             self.postponed = None;
             let live = self.parts.iter().position(|part| Some(part.id) == self.live).unwrap_or(self.parts.len());
