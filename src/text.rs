@@ -19,9 +19,20 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
         return text;
     }
     for chunk in bytes[..end].utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if is_unsafe(c) { write_escape(&mut text, c) } else { text.push(c) }
+        let mut rest = chunk.valid();
+        while let Some(at) = rest.bytes().position(|byte| !(0x20..0x7f).contains(&byte)) {
+            let (plain, others) = rest.split_at(at);
+            text.push_str(plain);
+            let mut chars = others.chars();
+            let Some(c) = chars.next() else { break };
+            if is_unsafe(c) {
+                write_escape(&mut text, c)
+            } else {
+                text.push(c)
+            }
+            rest = chars.as_str();
         }
+        text.push_str(rest);
         for byte in chunk.invalid() {
             let _ = write!(text, "\\x{byte:02x}");
         }
@@ -34,7 +45,8 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
 
 /// Printable ASCII, as nearly every line is: nothing to escape, and found out quickly.
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| (0x20..0x7f).contains(byte))
+    // Without a way out in the middle the compiler looks at many bytes at once.
+    !bytes.iter().fold(false, |others, byte| others | !(0x20..0x7f).contains(byte))
 }
 
 /// The same for a whole string.

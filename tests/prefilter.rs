@@ -78,6 +78,68 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![8 => whole, 1 => prop::collection::vec(any::<u8>(), 0..40), 1 => Just(b"').".to_vec())]
 }
 
+/// The ways in which collectors write a line down.
+fn wrapped(line: &[u8], wrapper: usize, at: usize) -> Vec<u8> {
+    let text = String::from_utf8_lossy(line);
+    let json = serde_json::to_string(&format!("{text}\n")).unwrap().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    let second = at % 60;
+    let line = match wrapper {
+        0 => format!(r#"{{"log":{json},"stream":"stdout","time":"2026-11-23T15:05:{second:02}.712830123Z"}}"#),
+        1 if at % 7 == 3 => {
+            // The runtime read half a line.
+            let middle = (0..=text.len() / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+            let stamp = format!("2026-11-23T15:05:{second:02}.712830123+00:00 stdout");
+            format!("{stamp} P {}\n{stamp} F {}", &text[..middle], &text[middle..])
+        }
+        1 => format!("2026-11-23T15:05:{second:02}.712830123+00:00 stdout F {text}"),
+        2 => format!("Nov 23 15:05:{second:02} host mosquitto[7]: {text}"),
+        3 => format!("mosquitto-1  | {text}"),
+        4 => format!("2026-11-23T15:05:{second:02}.712830123Z {text}"),
+        5 => format!("<30>1 2026-11-23T15:05:{second:02}.712Z host mosquitto 7 - - {text}"),
+        6 => format!(
+            r#"{{"__REALTIME_TIMESTAMP":"17954462{second:02}000000","SYSLOG_IDENTIFIER":"mosquitto","_PID":"7","MESSAGE":{}}}"#,
+            serde_json::to_string(&text).unwrap()
+        ),
+        _ => format!("{text}\r"),
+    };
+    [line.as_bytes(), b"\n"].concat()
+}
+
+const WRAPPERS: usize = 8;
+
+#[test]
+fn every_grammar_on_its_own_samples_in_every_wrapper() {
+    for grammar in grammars() {
+        for wrapper in 0..WRAPPERS {
+            let lines = grammar.samples.iter().flat_map(|sample| sample.log.lines()).enumerate();
+            let log: Vec<u8> = lines.flat_map(|(at, line)| wrapped(line.as_bytes(), wrapper, at)).collect();
+            // Pieces of whole lines, of any size.
+            let ends: Vec<usize> = memchr::memchr_iter(b'\n', &log).map(|end| end + 1).step_by(5).chain([log.len()]).collect();
+            let starts = std::iter::once(0).chain(ends.iter().copied());
+            let pieces: Vec<&[u8]> = starts.zip(&ends).map(|(start, end)| &log[start..*end]).collect();
+            agree(&grammar, &log, &pieces);
+        }
+    }
+}
+
+/// A text that Docker splits, of which no part but the last holds what is searched for.
+#[test]
+fn texts_that_docker_splits_are_put_together() {
+    let grammar = grammars().into_iter().find(|grammar| grammar.name == "mosquitto").unwrap();
+    let docker =
+        |text: &str| format!("{}\n", serde_json::json!({ "log": text, "stream": "stdout", "time": "2026-11-23T15:05:52.712830123Z" }));
+    let mut log = docker("1795446253: Sending PINGRESP to a\n").repeat(20);
+    let long = format!("1795446253: Client {} disconnected, not authorised.\n", "x".repeat(40_000));
+    for part in long.as_bytes().chunks(16_384) {
+        log.push_str(&docker(std::str::from_utf8(part).unwrap()));
+    }
+    log.push_str(&docker("1795446254: Client b disconnected, not authorised.\n"));
+    let log = log.as_bytes();
+    agree(&grammar, log, &[log]);
+    let (found, _) = attempts(Engine::new(Arc::clone(&grammar), Options::default()), &[log]);
+    assert_eq!(found.len(), 2);
+}
+
 proptest! {
     #[test]
     fn arbitrary_logs_in_arbitrary_pieces(lines in prop::collection::vec(line(), 0..60), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
@@ -91,6 +153,23 @@ proptest! {
         at.extend([0, log.len()]);
         at.sort_unstable();
         let pieces: Vec<&[u8]> = at.windows(2).map(|pair| &log[pair[0]..pair[1]]).collect();
+        for grammar in grammars() {
+            agree(&grammar, &log, &pieces);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn arbitrary_logs_in_wrappers(lines in prop::collection::vec(line(), 0..60), wrapper in 0..WRAPPERS) {
+        let lines: Vec<Vec<u8>> = lines.iter().enumerate().map(|(at, line)| {
+            let line: Vec<u8> = line.iter().copied().filter(|byte| *byte != b'\n').collect();
+            wrapped(&line, wrapper, at)
+        }).collect();
+        let log = lines.concat();
+        let pieces: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
         for grammar in grammars() {
             agree(&grammar, &log, &pieces);
         }

@@ -53,6 +53,9 @@ enum What {
     Show {
         /// The grammar.
         name: String,
+        /// Print the texts instead that its logs are searched for: all other lines are passed over unread.
+        #[arg(long)]
+        texts: bool,
     },
     /// Checks grammar files and runs the samples that they carry; without a file, all known grammars.
     #[command(after_help = "Example:
@@ -71,7 +74,8 @@ pub fn run(args: &GrammarArgs) -> Result<(), Failure> {
     match &args.what {
         What::List { format } => print(&super::grammar_list::render(&library(args.grammars.as_deref())?, *format)),
         What::New { name, log, dir } => new(&library(args.grammars.as_deref())?, name, log, dir),
-        What::Show { name } => show(&library(args.grammars.as_deref())?, name),
+        What::Show { name, texts: true } => show_texts(&library(args.grammars.as_deref())?, name),
+        What::Show { name, texts: false } => show(&library(args.grammars.as_deref())?, name),
         What::Test { files } if files.is_empty() => {
             let library = library(args.grammars.as_deref()).map_err(|error| Failure::work(error.to_string()))?;
             let mut text = String::new();
@@ -127,6 +131,19 @@ fn show(library: &Library, name: &str) -> Result<(), Failure> {
         }
         _ => print(Library::embedded_source(name).unwrap_or_default()),
     }
+}
+
+fn show_texts(library: &Library, name: &str) -> Result<(), Failure> {
+    let grammar = crate::replay::named(library, name)?;
+    let texts = crate::engine::literals(&grammar).map_err(|written| {
+        let written = display(written);
+        Failure::work(format!("every line of its logs is looked at, because \"{written}\" has no text of four bytes or more to look for"))
+    })?;
+    let mut out = String::new();
+    texts.iter().for_each(|text| {
+        let _ = writeln!(out, "{}", String::from_utf8_lossy(text));
+    });
+    print(&out)
 }
 
 fn files_test(files: &[PathBuf]) -> Result<(), Failure> {

@@ -404,8 +404,13 @@ impl Joiner {
         }
     }
 
+    /// Whether a record of this rule does nothing but show that the log went on.
+    pub fn passes_over(&self, grammar: &Grammar, rule: &Rule) -> bool {
+        rule.outcome == Outcome::Nothing && !grammar.is_keyed() && !rule.tears && !rule.behind_proxy
+    }
+
     /// The log went on to this time: what waited long enough is finished.
-    fn age(&mut self, settings: &Settings, ts: Millis, out: &mut Vec<Attempt>) {
+    pub fn age(&mut self, settings: &Settings, ts: Millis, out: &mut Vec<Attempt>) {
         for conversation in self.keyed.due(ts) {
             self.tell(settings, conversation, out);
         }
@@ -414,6 +419,11 @@ impl Joiner {
             let stale: Vec<String> = self.lanes.iter().filter_map(stale).collect();
             stale.iter().for_each(|lane| self.flush_lane(lane, settings, out));
         }
+    }
+
+    /// Whether what comes may be a stranger's words, and how much of it still is counts.
+    pub fn is_doubting(&self) -> bool {
+        self.strangers > 0
     }
 
     /// The log went on by this many bytes.

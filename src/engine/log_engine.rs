@@ -1,6 +1,5 @@
 //! The engine of one log.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -79,8 +78,7 @@ pub struct Engine {
     options: Options,
     prefilter: Option<Prefilter>,
     unwrapper: Unwrapper,
-    streams: HashMap<Vec<u8>, (u64, Stream)>,
-    turn: u64,
+    streams: Streams,
     stats: Stats,
     /// A time near that of the next line, for stamps without year or date.
     reference: Option<Millis>,
@@ -99,7 +97,7 @@ impl Engine {
     pub fn new(grammar: Arc<Grammar>, options: Options) -> Engine {
         let unwrapper = Unwrapper::new(options.zone.clone());
         let prefilter = Prefilter::new(&grammar);
-        Engine { grammar, options, prefilter, unwrapper, streams: HashMap::new(), turn: 0, stats: Stats::default(), reference: None }
+        Engine { grammar, options, prefilter, unwrapper, streams: Streams::default(), stats: Stats::default(), reference: None }
     }
 
     /// The grammar in use.
@@ -114,7 +112,7 @@ impl Engine {
 
     /// Counts since the start.
     pub fn stats(&self) -> Stats {
-        let evicted: u64 = self.streams.values().map(|(_, stream)| stream.joiner.evicted()).sum();
+        let evicted: u64 = self.streams.list.iter().map(|writer| writer.stream.joiner.evicted()).sum();
         Stats { evicted: self.stats.evicted + evicted, ..self.stats }
     }
 
@@ -129,8 +127,10 @@ impl Engine {
         let mut at = 0;
         while at < bytes.len() {
             let next = match &self.prefilter {
-                Some(prefilter) if self.unwrapper.searchable() && !self.streams.values().any(|(_, stream)| stream.needs_every_line()) => {
-                    let Some(next) = prefilter.next_line(bytes, at) else { break };
+                Some(prefilter)
+                    if self.unwrapper.searchable() && !self.streams.list.iter().any(|writer| writer.stream.needs_every_line()) =>
+                {
+                    let Some(next) = prefilter.next_line(bytes, at, self.unwrapper.splits()) else { break };
                     self.stats.lines += lines(&bytes[at..next.start]);
                     next
                 }
@@ -154,10 +154,10 @@ impl Engine {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.stats.lines += 1;
         let reference = self.reference.unwrap_or(read_at);
-        let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near, .. } = self;
+        let Engine { grammar, options, unwrapper, streams, stats, reference: near, .. } = self;
         let mut gap = false;
         let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
-        let mut crew = Crew { streams, turn, declared: &options.time_format };
+        let mut crew = Crew { streams, declared: &options.time_format };
         match unwrapper.line(line, reference) {
             Piece::Whole(unwrapped) => crew.line(unwrapped, line, whole.len() > line.len(), read_at, &mut around, &mut trace),
             Piece::Held => set(&mut trace, Fate::Part),
@@ -175,7 +175,7 @@ impl Engine {
 
     /// Whether a tick can change anything.
     pub fn is_waiting(&self) -> bool {
-        self.streams.values().any(|(_, stream)| stream.is_waiting())
+        self.streams.list.iter().any(|writer| writer.stream.is_waiting())
     }
 
     /// The log is at its end for good.
@@ -192,10 +192,10 @@ impl Engine {
 
     fn end(&mut self, out: &mut Vec<Attempt>, trace: &mut Option<&mut Trace>) {
         let read_at = self.reference.unwrap_or_default();
-        let Engine { grammar, options, unwrapper, streams, turn, stats, reference: near, .. } = self;
+        let Engine { grammar, options, unwrapper, streams, stats, reference: near, .. } = self;
         let mut gap = false;
         let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
-        let mut crew = Crew { streams, turn, declared: &options.time_format };
+        let mut crew = Crew { streams, declared: &options.time_format };
         while let Some(piece) = unwrapper.flush(read_at) {
             if let Piece::Whole(unwrapped) = piece {
                 crew.line(unwrapped, unwrapped.text, false, read_at, &mut around, &mut None);
@@ -206,14 +206,14 @@ impl Engine {
 
     /// Lines of the log were lost.
     pub fn gap(&mut self) {
-        for (_, stream) in self.streams.values_mut() {
+        for stream in self.streams.each() {
             stream.gap();
         }
     }
 
     /// What to keep over a restart.
     pub fn state(&self) -> EngineState {
-        let mut streams: Vec<_> = self.streams.iter().map(|(key, (_, stream))| (key.clone(), stream.state())).collect();
+        let mut streams: Vec<_> = self.streams.list.iter().map(|writer| (writer.key.clone(), writer.stream.state())).collect();
         streams.sort_by(|one, two| one.0.cmp(&two.0));
         EngineState { wrappers: self.unwrapper.snapshot(), reference: self.reference, streams }
     }
@@ -223,28 +223,83 @@ impl Engine {
         self.unwrapper = Unwrapper::restore(self.options.zone.clone(), state.wrappers);
         self.reference = state.reference;
         let declared = &self.options.time_format;
-        self.streams = state.streams.into_iter().map(|(key, state)| (key, (0, Stream::restore(declared.clone(), state)))).collect();
+        let writer = |(key, state)| Writer { key, turn: 0, stream: Stream::restore(declared.clone(), state) };
+        self.streams = Streams { list: state.streams.into_iter().map(writer).collect(), ..Streams::default() };
     }
 
     fn each(&mut self, out: &mut Vec<Attempt>, mut work: impl FnMut(&mut Stream, &mut Surroundings<'_>)) {
         let Engine { grammar, options, streams, stats, reference: near, .. } = self;
         let mut gap = false;
         let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
-        let mut keys: Vec<&Vec<u8>> = streams.keys().collect();
-        keys.sort();
-        let keys: Vec<Vec<u8>> = keys.into_iter().cloned().collect();
-        for key in keys {
-            if let Some((_, stream)) = streams.get_mut(&key) {
-                work(stream, &mut around);
-            }
-        }
+        streams.in_order().for_each(|stream| work(stream, &mut around));
     }
 }
 
-/// The streams of a log, one for each process that writes it.
+/// The processes that write one log, each with the conversations of its own.
+#[derive(Debug, Default)]
+struct Streams {
+    list: Vec<Writer>,
+    /// The one that wrote the last line.
+    last: usize,
+    turn: u64,
+    key: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    key: Vec<u8>,
+    /// When it wrote last.
+    turn: u64,
+    stream: Stream,
+}
+
+impl Streams {
+    /// The stream of this process.
+    fn of(&mut self, id: &StreamId<'_>, declared: &Option<TimeFormat>) -> Option<&mut Stream> {
+        self.turn += 1;
+        self.key.clear();
+        for part in [id.container, id.host, id.ident, id.pid] {
+            self.key.extend_from_slice(part);
+            self.key.push(0);
+        }
+        self.key.pop();
+        if self.list.get(self.last).is_none_or(|writer| writer.key != self.key) {
+            self.last = match self.list.iter().position(|writer| writer.key == self.key) {
+                Some(at) => at,
+                None => self.add(Stream::new(declared.clone())),
+            };
+        }
+        let writer = self.list.get_mut(self.last)?;
+        writer.turn = self.turn;
+        Some(&mut writer.stream)
+    }
+
+    /// A process that was not heard of takes the place of the one that was silent longest, if there are too many.
+    fn add(&mut self, stream: Stream) -> usize {
+        let writer = Writer { key: self.key.clone(), turn: self.turn, stream };
+        let oldest = (0..self.list.len()).min_by_key(|at| self.list[*at].turn).filter(|_| self.list.len() >= MAX_STREAMS);
+        match oldest {
+            Some(at) => self.list[at] = writer,
+            None => self.list.push(writer),
+        }
+        oldest.unwrap_or(self.list.len() - 1)
+    }
+
+    fn each(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.list.iter_mut().map(|writer| &mut writer.stream)
+    }
+
+    /// The same in the order of their names.
+    fn in_order(&mut self) -> impl Iterator<Item = &mut Stream> {
+        let mut writers: Vec<&mut Writer> = self.list.iter_mut().collect();
+        writers.sort_by(|one, two| one.key.cmp(&two.key));
+        writers.into_iter().map(|writer| &mut writer.stream)
+    }
+}
+
+/// Hands lines to their streams.
 struct Crew<'a> {
-    streams: &'a mut HashMap<Vec<u8>, (u64, Stream)>,
-    turn: &'a mut u64,
+    streams: &'a mut Streams,
     declared: &'a Option<TimeFormat>,
 }
 
@@ -264,25 +319,9 @@ impl Crew<'_> {
         }
         // What rsyslog escaped stays escaped: a client can type its escapes, so undoing them is a guess.
         let line = Line { text: unwrapped.raw.unwrap_or(unwrapped.text), raw, returns, stamp: unwrapped.stamp, read_at, doubtful: false };
-        if let Some(stream) = self.of(&unwrapped.stream) {
+        if let Some(stream) = self.streams.of(&unwrapped.stream, self.declared) {
             stream.line(line, around, trace);
         }
-    }
-
-    fn of(&mut self, id: &StreamId<'_>) -> Option<&mut Stream> {
-        *self.turn += 1;
-        let key = [id.container, id.host, id.ident, id.pid].join(&0);
-        if !self.streams.contains_key(&key) {
-            if self.streams.len() >= MAX_STREAMS
-                && let Some(oldest) = self.streams.iter().min_by_key(|(_, (turn, _))| *turn).map(|(key, _)| key.clone())
-            {
-                self.streams.remove(&oldest);
-            }
-            self.streams.insert(key.clone(), (0, Stream::new(self.declared.clone())));
-        }
-        let (turn, stream) = self.streams.get_mut(&key)?;
-        *turn = *self.turn;
-        Some(stream)
     }
 }
 

@@ -12,5 +12,6 @@ mod torn_tests;
 mod trace;
 
 pub use log_engine::{Engine, EngineState, Options, Stats};
+pub use prefilter::literals;
 pub use recognise::{Recognised, recognise};
 pub use trace::{Fate, Trace};

@@ -23,6 +23,10 @@ pub struct Recognised {
 }
 
 impl Recognised {
+    fn rank(&self) -> (usize, usize, &str) {
+        (self.telling, self.known, &self.grammar.name)
+    }
+
     fn count(&mut self, trace: Option<&Trace>) {
         if let Some(trace) = trace.filter(|trace| trace.rule.is_some()) {
             self.known += 1;
@@ -34,7 +38,7 @@ impl Recognised {
 /// The grammar whose rules fit the first lines best; none when no line fits any.
 pub fn recognise(library: &Library, options: &Options, head: &[u8]) -> Option<Recognised> {
     let lines: Vec<&[u8]> = head.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).take(LINES).collect();
-    let tried = library.each().map(|grammar| {
+    let try_one = |grammar: Arc<Grammar>| {
         let mut engine = Engine::new(Arc::clone(&grammar), options.clone());
         let mut found = Recognised { grammar, telling: 0, known: 0, of: lines.len() };
         for line in &lines {
@@ -45,6 +49,14 @@ pub fn recognise(library: &Library, options: &Options, head: &[u8]) -> Option<Re
         }
         found.count(engine.finish_traced(&mut Vec::new()).as_ref());
         found
-    });
-    tried.filter(|found| found.known > 0).max_by_key(|found| (found.telling, found.known))
+    };
+    let best =
+        |tried: &mut dyn Iterator<Item = Recognised>| tried.filter(|found| found.known > 0).max_by(|one, two| one.rank().cmp(&two.rank()));
+    // One line that only one product writes counts more than any number that several do: the others need not be tried then.
+    let (telling, others) = library.by_telling(&lines.concat());
+    let first = best(&mut telling.map(try_one));
+    if first.as_ref().is_some_and(|found| found.telling > 0) {
+        return first;
+    }
+    best(&mut first.into_iter().chain(others.map(try_one)))
 }

@@ -1,5 +1,7 @@
 //! One broker process writing one log: the headers it uses, the record that is not whole yet, its conversations.
 
+use std::cell::Cell;
+
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -404,7 +406,7 @@ impl Stream {
 
     /// Whether what a line is depends on the line before it: then none may be passed over.
     pub(super) fn needs_every_line(&self) -> bool {
-        self.unfinished.is_some() || self.echo.is_some()
+        self.unfinished.is_some() || self.echo.is_some() || self.joiner.is_doubting()
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -462,22 +464,27 @@ impl Stream {
             let (own, shown) = (Own { stamp, header, bare: false, whole: line.text }, render(&values));
             let text = scrubbed(grammar, &shown);
             set(trace, |trace| (trace.header, trace.message) = (Some("named values".to_owned()), escaped(&text, MAX_EVIDENCE_LINE)));
-            return self.understood(line, own, message.of(&values), Some(&shown), around, trace);
+            return self.understood(line, own, Seen { shown: Some(&shown), ..Seen::plain(message.of(&values)) }, around, trace);
         }
         let joiner = &self.joiner;
         let find = |message: &[u8]| {
             let message = Message::plain(message);
-            grammar.find(message, |rule, captures| {
-                joiner.applies(grammar, rule, &Heard { captures: *captures, bytes: message.bytes, header: NOTHING })
-            })
+            grammar
+                .find(message, |rule, captures| joiner.applies(grammar, rule, &Heard { captures, bytes: message.bytes, header: NOTHING }))
         };
         let echoing = self.echo.is_some();
         let framed = grammar.framing.is_some();
         // Whether the state allows the rule does not matter here, and is not known before the header is read: it names the thread.
+        let best = Cell::new(None);
+        let matched = |message: &[u8]| {
+            let found = grammar.find(Message::plain(message), |_, _| true);
+            best.set(found.map(|found| (message.as_ptr_range(), found)));
+            found.is_some()
+        };
         let known = |message: &[u8]| {
             framed
                 || echoing
-                || grammar.find(Message::plain(message), |_, _| true).is_some()
+                || matched(message)
                 || begins(grammar, message, line.text, 0).is_some()
                 || echoes(grammar, message).is_some()
                 || inner(grammar, message).is_some()
@@ -512,22 +519,18 @@ impl Stream {
         let bare = parts.message.len() == line.text.len();
         let own = Own { stamp: parts.stamp, header: parts.captures, bare, whole: line.text };
         match inner(grammar, parts.message) {
-            Some(values) => self.understood(line, own, values.message_in(parts.message), None, around, trace),
-            None => self.understood(line, own, Message::plain(parts.message), None, around, trace),
+            Some(values) => self.understood(line, own, Seen::plain(values.message_in(parts.message)), around, trace),
+            None => {
+                let best = best.take().filter(|(of, _)| *of == parts.message.as_ptr_range()).map(|(_, found)| found);
+                self.understood(line, own, Seen { best, ..Seen::plain(Message::plain(parts.message)) }, around, trace)
+            }
         }
     }
 
-    /// A record in its parts. `shown` stands for the line where its secrets cannot be found in it.
-    fn understood(
-        &mut self,
-        line: Line<'_>,
-        own: Own<'_>,
-        message: Message<'_>,
-        shown: Option<&[u8]>,
-        around: &mut Surroundings<'_>,
-        trace: &mut Option<&mut Trace>,
-    ) {
+    /// A record in its parts.
+    fn understood(&mut self, line: Line<'_>, own: Own<'_>, seen: Seen<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let grammar = around.grammar;
+        let Seen { message, shown, best } = seen;
         let (ts, ts_inferred) = when(own.stamp, line.stamp, line.read_at);
         let written_at = own.stamp.is_none_or(|own| !own.zoned && line.stamp.is_some_and(|wrapper| wrapper.zoned));
         set(trace, |trace| {
@@ -538,13 +541,15 @@ impl Stream {
             self.last_ts = Some(ts);
             *around.near = Some(ts);
         }
-        let header = (own.header, if shown.is_some() { message.bytes } else { own.whole });
-        let heard = |captures: &Captures| Heard { captures: *captures, bytes: message.bytes, header };
+        let header = (&own.header, if shown.is_some() { message.bytes } else { own.whole });
         let joiner = &self.joiner;
         // The end of a torn record has lost its header.
         let torn = |rule: &Rule| rule.bare && rule.outcome == Outcome::Torn;
-        let fits = |rule: &Rule, captures: &Captures| (own.bare || !torn(rule)) && joiner.applies(grammar, rule, &heard(captures));
-        let Some((rule, mut captures)) = grammar.find(message, fits) else {
+        let fits = |rule: &Rule, captures: &Captures| {
+            (own.bare || !torn(rule)) && joiner.applies(grammar, rule, &Heard { captures, bytes: message.bytes, header })
+        };
+        let best = best.filter(|(rule, captures)| fits(rule, captures)).or_else(|| grammar.find(message, fits));
+        let Some((rule, mut captures)) = best else {
             set(trace, |trace| trace.nearest = nearest(grammar, message.text()));
             around.stats.suspicious += u64::from(is_suspicious(message.text()));
             return;
@@ -552,18 +557,23 @@ impl Stream {
         // Where two texts can be divided in several ways, what stands before it in its thread may say which one is meant.
         if captures.ambiguous
             && message.fields.is_empty()
-            && let Some(name) = joiner.waiting_username(heard(&captures).raw(Fact::Thread))
+            && let Some(name) = joiner.waiting_username(Heard { captures: &captures, bytes: message.bytes, header }.raw(Fact::Thread))
             && let Some(better) = rule.ways.iter().find_map(|way| way.run_where(message.text(), (Fact::Username, name)))
         {
             captures = better;
             captures.ambiguous = true;
         }
         captures.ambiguous |= own.whole.len() >= grammar.cut_at;
+        let heard = Heard { captures: &captures, bytes: message.bytes, header };
         around.stats.matched += 1;
-        set(trace, |trace| trace.rule = Some((rule.name.clone(), facts_shown(grammar, &heard(&captures)))));
+        if trace.is_none() && self.joiner.passes_over(grammar, rule) {
+            // Most of what a busy log's literals nominate.
+            return self.joiner.age(around.settings, ts, around.out);
+        }
+        set(trace, |trace| trace.rule = Some((rule.name.clone(), facts_shown(grammar, &heard))));
         let said = Said {
             rule,
-            heard: heard(&captures),
+            heard,
             ts,
             ts_inferred,
             written_at,
@@ -584,7 +594,7 @@ impl Stream {
 }
 
 /// No header.
-const NOTHING: (Captures, &[u8]) = (Captures::NONE, b"");
+const NOTHING: (&Captures, &[u8]) = (&Captures::NONE, b"");
 
 /// What a record's own header says.
 struct Own<'a> {
@@ -601,18 +611,33 @@ fn is_structured(grammar: &Grammar, text: &[u8]) -> bool {
     grammar.structures.iter().any(|form| form.format == StructureFormat::Json && text.trim_ascii_start().starts_with(b"{"))
 }
 
+/// What rules see of a record.
+struct Seen<'a> {
+    message: Message<'a>,
+    /// Stands for the line where its secrets cannot be found in it.
+    shown: Option<&'a [u8]>,
+    /// The rule that fits best, where it is known already, whatever the state.
+    best: Option<(&'a Rule, Captures)>,
+}
+
+impl<'a> Seen<'a> {
+    fn plain(message: Message<'a>) -> Seen<'a> {
+        Seen { message, shown: None, best: None }
+    }
+}
+
 /// How a record of named values is seen by rules.
 #[derive(Clone, Copy)]
-struct Seen<'g>(&'g crate::grammar::Structure);
+struct Named<'g>(&'g crate::grammar::Structure);
 
-impl Seen<'_> {
+impl Named<'_> {
     fn of<'v>(&self, values: &'v Values) -> Message<'v> {
         values.message(self.0)
     }
 }
 
 /// A line that is a record of named values as a whole: the values, the stamp, how it is seen, what names the connection.
-fn structured<'g>(grammar: &'g Grammar, text: &[u8], context: &TimeContext<'_>) -> Option<(Values, Option<Stamp>, Seen<'g>, Captures)> {
+fn structured<'g>(grammar: &'g Grammar, text: &[u8], context: &TimeContext<'_>) -> Option<(Values, Option<Stamp>, Named<'g>, Captures)> {
     let whole = |form: &&crate::grammar::Structure| matches!(form.format, StructureFormat::Json | StructureFormat::Logfmt);
     grammar.structures.iter().filter(whole).find_map(|form| {
         if form.format == StructureFormat::Json && !is_structured(grammar, text) {
@@ -628,7 +653,7 @@ fn structured<'g>(grammar: &'g Grammar, text: &[u8], context: &TimeContext<'_>) 
         if let Some(range) = values.place(&form.connection) {
             header.set(Fact::Connection, Kind::Word, range.start, range.end);
         }
-        Some((values, stamp, Seen(form), header))
+        Some((values, stamp, Named(form), header))
     })
 }
 
@@ -673,13 +698,14 @@ fn evidence(grammar: &Grammar, line: Line<'_>, message: Message<'_>, shown: Opti
     // The raw line may be wrapped in another encoding, in which the secret's place is not known: then the unwrapped text, or the
     // named values, are shown in its stead.
     let text = shown.unwrap_or(line.text);
-    let mut clean = scrubbed(grammar, text).into_owned();
+    let mut clean = scrubbed(grammar, text);
     for fact in [Fact::Secret, Fact::ConnectPacket, Fact::ConnectHead] {
         if let Some(secret) = captures.get(fact, message.bytes).filter(|secret| !secret.is_empty()) {
-            clean = replaced(&clean, secret);
+            clean = replaced(&clean, secret).into();
         }
     }
-    if clean == text { escaped(line.raw, MAX_EVIDENCE_LINE) } else { escaped(&clean, MAX_EVIDENCE_LINE) }
+    let same = matches!(clean, std::borrow::Cow::Borrowed(_)) || *clean == *text;
+    if same { escaped(line.raw, MAX_EVIDENCE_LINE) } else { escaped(&clean, MAX_EVIDENCE_LINE) }
 }
 
 /// The text with a mark in the place of each occurrence of a secret.

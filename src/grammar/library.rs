@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::diagnostic::Faults;
+use super::literal;
 use super::load::{load, load_texts};
+use super::pattern::Pattern;
 use super::rule::Grammar;
 use super::texts::Texts;
 
@@ -35,6 +37,15 @@ struct Entry {
 impl Entry {
     fn grammar(&self, texts: &Arc<Texts>) -> Option<&Arc<Grammar>> {
         self.grammar.get_or_init(|| self.read(texts)).as_ref()
+    }
+
+    /// Whether a record may stand in this text that only this product writes. Of a grammar that was not read yet only the top of its
+    /// file is, because reading all of them takes longer than reading many a log.
+    fn may_tell(&self, text: &[u8]) -> bool {
+        let top = self.source.find("\n[").map_or(self.source, |end| &self.source[..=end]);
+        let patterns = if self.grammar.get().is_some() { None } else { detect(top) };
+        let literals = patterns.map(|patterns| patterns.iter().map(literal::longest).collect::<Vec<_>>());
+        literals.is_none_or(|literals| literals.iter().any(|literal| memchr::memmem::find(text, literal).is_some()))
     }
 
     fn read(&self, texts: &Arc<Texts>) -> Option<Arc<Grammar>> {
@@ -125,6 +136,13 @@ impl Library {
         self.entries.iter().filter_map(read)
     }
 
+    /// The grammars of which a record may stand in this text that only their product writes, and those of which not.
+    pub fn by_telling(&self, text: &[u8]) -> (impl Iterator<Item = Arc<Grammar>> + '_, impl Iterator<Item = Arc<Grammar>> + '_) {
+        let (telling, others): (Vec<&Entry>, Vec<&Entry>) = self.entries.iter().partition(|entry| entry.may_tell(text));
+        let read = |entry: &Entry| entry.grammar.get().cloned().unwrap_or_else(|| entry.read(&self.texts));
+        (telling.into_iter().filter_map(read), others.into_iter().filter_map(read))
+    }
+
     /// Their names with their origins, by name; none of them is read for this.
     pub fn names(&self) -> impl Iterator<Item = (&str, &Origin)> {
         self.entries.iter().map(|entry| (entry.name.as_str(), &entry.origin))
@@ -163,6 +181,13 @@ fn print(text: &str) -> u64 {
     hasher.finish()
 }
 
+/// The patterns of `detect` in the top of a grammar's file.
+fn detect(top: &str) -> Option<Vec<Pattern>> {
+    let top: toml::Table = top.parse().ok()?;
+    let texts = top.get("detect")?.as_array()?;
+    texts.iter().map(|text| Pattern::parse(text.as_str()?).ok()).collect()
+}
+
 fn read(path: &Path) -> Result<String, LibraryError> {
     std::fs::read_to_string(path).map_err(|source| LibraryError::Read { path: path.to_owned(), source })
 }
@@ -178,4 +203,20 @@ fn toml_files(directory: &Path) -> Result<Vec<PathBuf>, LibraryError> {
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_top_of_every_file_holds_all_that_detects() {
+        for (file, source) in EMBEDDED {
+            let top = source.find("\n[").map_or(*source, |end| &source[..=end]);
+            let patterns = detect(top).unwrap_or_default();
+            let library = Library::load(None).unwrap_or_else(|_| panic!("broken"));
+            let grammar = library.get(file.strip_suffix(".toml").unwrap_or(file));
+            assert_eq!(Some(patterns.len()), grammar.map(|grammar| grammar.detect.len()), "{file}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::Faults;
 use super::fact::Fact;
+use super::index::Index;
 use super::install::install;
 use super::literal;
 use super::load_record::{colours, endings, framing, keys, lists, secret, structure, tells, with_ending};
@@ -118,7 +119,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     if !has_rules {
         reader.fault(span.start..span.start, "a grammar without rules finds nothing", "expected [[rule]]");
     }
-    // The best ways first: `find` then gives up early.
+    // Rules with the best ways come first.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.ways.iter().map(|way| way.rank).max()));
     let tables = top.tables(reader, "sample");
     let has_samples = !tables.is_empty();
@@ -147,6 +148,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         made_up_random,
         multiline,
         echoes,
+        index: Index::new(&rules),
         rules,
         samples,
         texts: Arc::clone(texts),
@@ -462,7 +464,9 @@ fn pattern_way(reader: &mut Reader<'_>, text: &Text) -> Option<Way> {
     if parts == 0 {
         let pattern = pattern(reader, text)?;
         let rank = (pattern.literal_len(), typed(&pattern), false);
-        return Some(Way::new(How::Pattern(Box::new(Matcher::new(&pattern))), text.value.clone(), rank, literal::longest(&pattern)));
+        let how = How::Pattern(Box::new(Matcher::new(&pattern)));
+        let way = Way::new(how, text.value.clone(), rank, literal::longest(&pattern));
+        return Some(Way { others: literal::runs(&pattern), ..way });
     }
     if parts > MOST_OPTIONAL || text.value.matches("?}").count() != parts {
         reader.fault(

@@ -5,7 +5,6 @@
 //! that imitates the rest of a line stays inside the client ID. A pattern with two free texts can be read in two ways when
 //! one of them holds the text between them; the match then says so ([`Captures::ambiguous`]).
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 
 use memchr::memmem::FinderRev;
@@ -15,7 +14,9 @@ use nom::combinator::{opt, recognize, verify};
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
+use super::captures::Captures;
 use super::decode;
+use super::ends::{Ends, Sample};
 use super::fact::{Fact, Kind};
 use super::pattern::{Element, Pattern};
 
@@ -23,85 +24,14 @@ use super::pattern::{Element, Pattern};
 /// needs a handful; only one made to be slow needs more.
 const TRIES: u32 = 512;
 
-/// The values of one match, as ranges of the record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Captures {
-    ranges: [Option<(u32, u32)>; Fact::COUNT],
-    kinds: [Kind; Fact::COUNT],
-    /// The record can be divided in more than one way; the free texts are the longest-first reading.
-    pub ambiguous: bool,
-}
-
-impl Default for Captures {
-    fn default() -> Captures {
-        Captures::NONE
-    }
-}
-
-impl Captures {
-    /// Nothing.
-    pub const NONE: Captures = Captures { ranges: [None; Fact::COUNT], kinds: [Kind::Text; Fact::COUNT], ambiguous: false };
-
-    /// The value captured for a fact, with what its kind says of its encoding undone.
-    pub fn value<'a>(&self, fact: Fact, record: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-        decode::value(self.kinds[fact as usize], self.get(fact, record)?)
-    }
-
-    /// Whether how the value of a fact was encoded is not certain.
-    pub fn is_doubtful(&self, fact: Fact, record: &[u8]) -> bool {
-        self.get(fact, record).is_some_and(|bytes| decode::is_doubtful(self.kinds[fact as usize], bytes))
-    }
-
-    /// The bytes captured for a fact, as they stand.
-    pub fn get<'a>(&self, fact: Fact, record: &'a [u8]) -> Option<&'a [u8]> {
-        let (start, end) = self.ranges[fact as usize]?;
-        record.get(start as usize..end as usize)
-    }
-
-    /// Where a fact stands in the record.
-    pub fn range(&self, fact: Fact) -> Option<std::ops::Range<usize>> {
-        self.ranges[fact as usize].map(|(start, end)| start as usize..end as usize)
-    }
-
-    /// The kind as which a fact was captured.
-    pub fn kind(&self, fact: Fact) -> Kind {
-        self.kinds[fact as usize]
-    }
-
-    /// The facts that were captured.
-    pub fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
-        Fact::ALL.iter().copied().filter(|fact| self.ranges[*fact as usize].is_some())
-    }
-
-    /// Where the first of the client's own texts ends.
-    fn first_free_end(&self) -> u32 {
-        let free = Fact::ALL.iter().filter(|fact| **fact != Fact::Ignored && self.kinds[**fact as usize].is_free());
-        let ranges = free.filter_map(|fact| self.ranges[*fact as usize]);
-        ranges.min_by_key(|(start, _)| *start).map_or(0, |(_, end)| end)
-    }
-
-    pub(crate) fn set(&mut self, fact: Fact, kind: Kind, start: usize, end: usize) {
-        self.ranges[fact as usize] = Some((start as u32, end as u32));
-        self.kinds[fact as usize] = kind;
-    }
-
-    /// Takes over what was captured in a part of the record that begins at `offset`.
-    pub(super) fn take_in(&mut self, other: &Captures, offset: usize) {
-        for fact in other.facts() {
-            if let Some(range) = other.range(fact) {
-                self.set(fact, other.kinds[fact as usize], range.start + offset, range.end + offset);
-            }
-        }
-        self.ambiguous |= other.ambiguous;
-    }
-}
-
 /// A pattern made ready to run: its readings, with and without each part that may be missing.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     readings: Vec<Reading>,
     /// What all of them hold, where there are several: looked for before any of them is tried.
     needle: Option<memchr::memmem::Finder<'static>>,
+    /// The literal text with which every record that it matches begins, and that with which it ends.
+    pub(super) ends: Ends,
 }
 
 #[derive(Debug, Clone)]
@@ -129,17 +59,36 @@ pub struct Reached {
 impl Matcher {
     /// Makes a rule's pattern ready.
     pub fn new(pattern: &Pattern) -> Matcher {
-        Matcher { readings: vec![Reading::new(pattern)], needle: None }
+        Matcher::of(vec![Reading::new(pattern)], None)
     }
 
     /// Makes a pattern ready that may be read in several ways, in the order in which they are preferred. `needle` stands in all.
     pub fn any(patterns: &[Pattern], needle: &[u8]) -> Matcher {
         let needle = (patterns.len() > 1 && !needle.is_empty()).then(|| memchr::memmem::Finder::new(needle).into_owned());
-        Matcher { readings: patterns.iter().map(Reading::new).collect(), needle }
+        Matcher::of(patterns.iter().map(Reading::new).collect(), needle)
+    }
+
+    fn of(readings: Vec<Reading>, needle: Option<memchr::memmem::Finder<'static>>) -> Matcher {
+        fn text(step: Option<&Step>) -> &[u8] {
+            if let Some(Step::Literal(text, _)) = step { text } else { b"" }
+        }
+        let begin = readings.iter().map(|reading| text(reading.steps.first()));
+        let begin = begin.reduce(|one, two| &one[..one.iter().zip(two).take_while(|(one, two)| one == two).count()]);
+        let end = readings.iter().map(|reading| text(reading.steps.last()));
+        let end = end.reduce(|one, two| {
+            let alike = one.iter().rev().zip(two.iter().rev()).take_while(|(one, two)| one == two).count();
+            &one[one.len() - alike..]
+        });
+        let ends = Ends::new(begin.unwrap_or_default(), end.unwrap_or_default());
+        Matcher { readings, needle, ends }
     }
 
     /// Matches the whole record.
     pub fn run(&self, record: &[u8]) -> Option<Captures> {
+        // Most records do not fit at an end, which is the cheapest place to look.
+        if !self.ends.fit(Sample::of(record)) {
+            return None;
+        }
         if let [only] = self.readings.as_slice() {
             return only.run(record);
         }
@@ -212,7 +161,6 @@ impl Reading {
     }
 
     fn run(&self, record: &[u8]) -> Option<Captures> {
-        // Most records fail at an end, which is the cheapest place to look.
         let fits = |step: Option<&Step>, at: fn(&[u8], &[u8]) -> bool| !matches!(step, Some(Step::Literal(text, _)) if !at(record, text));
         if !fits(self.steps.first(), <[u8]>::starts_with) || !fits(self.steps.last(), <[u8]>::ends_with) {
             return None;
@@ -300,17 +248,15 @@ impl Walk<'_> {
             if again.is_some_and(|before| !same(before)) || given.is_some_and(|given| given != value) {
                 return false;
             }
-            let before = *captures;
-            match captures.ranges[fact as usize] {
-                Some((start, _)) if kind == Kind::More => {
-                    captures.set(fact, captures.kinds[fact as usize], start as usize, at + skip + take);
-                }
+            let before = captures.before(fact);
+            match captures.range(fact) {
+                Some(begun) if kind == Kind::More => captures.set(fact, captures.kind(fact), begun.start, at + skip + take),
                 _ => captures.set(fact, kind, at + skip, at + skip + take),
             }
             if walk.steps(rest, next, at + len, captures) {
                 return true;
             }
-            *captures = before;
+            captures.undo(fact, before);
             false
         };
         match rest.first() {

@@ -2,8 +2,10 @@
 
 use regex::bytes::Regex;
 
+use super::captures::Captures;
 use super::fact::Fact;
-use super::matcher::{Captures, Matcher};
+use super::index::Index;
+use super::matcher::Matcher;
 use super::pattern::Pattern;
 use super::texts::Texts;
 use crate::model::{Field, Reason};
@@ -52,6 +54,8 @@ pub struct Grammar {
     pub echoes: Vec<EchoForm>,
     /// The rules, most specific first.
     pub rules: Vec<Rule>,
+    /// Which of them a message can be for.
+    pub(super) index: Index,
     /// The cases that the grammar carries.
     pub samples: Vec<Sample>,
     /// The texts of TLS libraries that rules refer to.
@@ -401,8 +405,12 @@ pub struct Way {
     pub rank: (usize, usize, bool),
     /// What a pattern captures, in order, but for codes.
     pub facts: Vec<Fact>,
+    /// It has several free texts, which can divide a record in several ways.
+    pub free: bool,
     /// The text that any such record holds; empty when there is none worth looking for.
     pub literal: Vec<u8>,
+    /// Other texts that any such record holds.
+    pub others: Vec<Vec<u8>>,
 }
 
 /// A pattern, or a regular expression where a pattern cannot say it.
@@ -463,7 +471,7 @@ impl Multiline {
     /// Whether this message begins such a record and is not the whole of it.
     pub fn is_torn(&self, message: &[u8]) -> bool {
         let fits = |patterns: &[Matcher]| patterns.iter().any(|pattern| pattern.run(message).is_some());
-        self.first.run(message).is_some() && !fits(&self.unless) && !self.is_whole(message)
+        !self.is_whole(message) && self.first.run(message).is_some() && !fits(&self.unless)
     }
 
     /// Whether this message, which began so, is whole.
@@ -480,35 +488,29 @@ impl Grammar {
 
     /// The rule that fits this message best, with what it captures. `applies` may refuse a rule, which gives the next best.
     pub fn find<'g>(&'g self, message: Message<'_>, mut applies: impl FnMut(&Rule, &Captures) -> bool) -> Option<(&'g Rule, Captures)> {
-        // The ways are tried in the order of `rules`, whose best ways come first; a rule with several ways is ranked by its best.
-        let mut best: Option<((usize, usize, bool), &Rule, Captures)> = None;
-        for rule in &self.rules {
-            for way in &rule.ways {
-                if best.as_ref().is_some_and(|(rank, ..)| *rank >= way.rank) {
-                    continue;
-                }
-                if let Some(captures) = way.run(message)
-                    && applies(rule, &captures)
-                {
-                    best = Some((way.rank, rule, captures));
-                }
+        for (rule, way) in self.index.candidates(message.text()) {
+            let rule = &self.rules[rule];
+            if let Some(mut captures) = rule.ways[way].run(message)
+                && applies(rule, &captures)
+            {
+                captures.ambiguous |= self.reads_otherwise(message, rule, &captures);
+                return Some((rule, captures));
             }
         }
-        let (_, rule, mut captures) = best?;
-        captures.ambiguous |= self.reads_otherwise(message, rule, &captures);
-        Some((rule, captures))
+        None
     }
 
     /// Whether a rule of the same form, which differs in its literal text only, divides the record in another way: then a
     /// client's words may be what says how the connection ended.
     fn reads_otherwise(&self, message: Message<'_>, best: &Rule, captures: &Captures) -> bool {
         let ends = |rule: &Rule| matches!(rule.outcome, Outcome::Refused | Outcome::Accepted | Outcome::Proxied);
-        if !ends(best) || !best.ways.iter().any(Way::is_free) {
+        if !ends(best) || !best.ways.iter().any(|way| way.free) {
             return false;
         }
-        let others = self.rules.iter().filter(|rule| ends(rule) && rule.outcome != best.outcome);
-        let alike = |way: &&Way| way.is_free() && best.ways.iter().any(|mine| mine.facts == way.facts);
-        others.flat_map(|rule| rule.ways.iter()).filter(alike).any(|way| {
+        let ways = self.index.candidates(message.text()).map(|(rule, way)| (&self.rules[rule], &self.rules[rule].ways[way]));
+        let others = ways.filter(|(rule, way)| ends(rule) && rule.outcome != best.outcome && way.free);
+        let mut alike = others.filter(|(_, way)| best.ways.iter().any(|mine| mine.facts == way.facts));
+        alike.any(|(_, way)| {
             way.run(message)
                 .is_some_and(|other| [Fact::ClientId, Fact::Username].iter().any(|fact| other.range(*fact) != captures.range(*fact)))
         })
@@ -602,17 +604,13 @@ impl Way {
             How::Pattern(matcher) => matcher.facts().filter(|fact| *fact != Fact::Code).collect(),
             How::Regex(..) | How::Fields(_) => Vec::new(),
         };
-        Way { how, written, rank, facts, literal }
+        let free = matches!(&how, How::Pattern(matcher) if matcher.free_texts() > 1);
+        Way { how, written, rank, facts, free, literal, others: Vec::new() }
     }
 
     /// Matches the whole message, divided so that this fact has this value; only patterns can be divided anew.
     pub fn run_where(&self, text: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
         if let How::Pattern(matcher) = &self.how { matcher.run_where(text, given) } else { None }
-    }
-
-    /// Whether it has several free texts, which can divide a record in several ways.
-    fn is_free(&self) -> bool {
-        matches!(&self.how, How::Pattern(matcher) if matcher.free_texts() > 1)
     }
 
     /// Matches the whole message.
@@ -688,11 +686,11 @@ impl<'a> Message<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Heard<'a> {
     /// What the rule captured.
-    pub captures: Captures,
+    pub captures: &'a Captures,
     /// What those are ranges of.
     pub bytes: &'a [u8],
     /// What the header captured, and what those are ranges of.
-    pub header: (Captures, &'a [u8]),
+    pub header: (&'a Captures, &'a [u8]),
 }
 
 impl<'a> Heard<'a> {

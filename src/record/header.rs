@@ -1,5 +1,7 @@
 //! Splits a record into stamp and message, and learns which of the grammar's headers this log uses.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::time::{Stamp, TimeContext, TimeFormat};
@@ -86,6 +88,7 @@ impl HeaderReader {
         // One that says more of the same stamp stands before it: a line that any header fits, which a stranger may write, must not
         // make the rest of the log unreadable.
         if let Some((index, format)) = &self.learned
+            && *index > 0
             && let Some(learned) = grammar.headers.get(*index)
         {
             let same = grammar.headers[..*index].iter().filter(|header| time_of(header) == time_of(learned));
@@ -113,7 +116,7 @@ impl HeaderReader {
             }
             for format in [self.declared.as_ref(), None] {
                 if let Some((parts, format)) = fit(header, format, text, context, &known) {
-                    self.learned = Some((index, format));
+                    self.learned = Some((index, format.map(Cow::into_owned)));
                     return Some(parts);
                 }
                 if self.declared.is_none() {
@@ -130,13 +133,13 @@ fn time_of(header: &Header) -> Option<&Option<String>> {
 }
 
 /// Fits one header to a record. Without a format, that of the header is taken; a bare `{time}` is found out from the record.
-fn fit<'a>(
+fn fit<'a, 'f>(
     header: &Header,
-    format: Option<&TimeFormat>,
+    format: Option<&'f TimeFormat>,
     text: &'a [u8],
     context: &TimeContext<'_>,
     known: &dyn Fn(&[u8]) -> bool,
-) -> Option<(Parts<'a>, Option<TimeFormat>)> {
+) -> Option<(Parts<'a>, Option<Cow<'f, TimeFormat>>)> {
     let mut rest = text;
     let mut stamp = None;
     let mut used = None;
@@ -175,8 +178,8 @@ fn fit<'a>(
             }
             Element::Time(written) => {
                 let given = match (format, written) {
-                    (Some(format), _) => Some(format.clone()),
-                    (None, Some(written)) => TimeFormat::parse_format(written).ok(),
+                    (Some(format), _) => Some(Cow::Borrowed(format)),
+                    (None, Some(written)) => TimeFormat::parse_format(written).ok().map(Cow::Owned),
                     (None, None) => None,
                 };
                 if let Some(format) = given {
@@ -184,11 +187,11 @@ fn fit<'a>(
                     (stamp, rest, used) = (Some(read), after, Some(format));
                 } else if elements.get(index + 2) == Some(&Element::Message) {
                     let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, known)?;
-                    (stamp, rest, used) = (Some(read), after, Some(format));
+                    (stamp, rest, used) = (Some(read), after, Some(Cow::Owned(format)));
                 } else {
                     // What the message is, only the rest of the header tells.
                     let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, &|_| true)?;
-                    (stamp, rest, used) = (Some(read), after, Some(format));
+                    (stamp, rest, used) = (Some(read), after, Some(Cow::Owned(format)));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::chunks::Chunks;
-use super::packed::inflate;
+use super::packed::inflate_ahead;
 
 /// What went wrong with a finished log or a stream.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,7 @@ impl Finished {
 
     fn new(path: PathBuf, raw: impl Read + Send + 'static, total: Option<u64>, max_line: usize) -> io::Result<Finished> {
         let read = Arc::new(AtomicU64::new(0));
-        let reader = inflate(Counted { raw, read: Arc::clone(&read) })?;
+        let reader = inflate_ahead(Counted { raw, read: Arc::clone(&read) })?;
         Ok(Finished { path, reader, chunks: Chunks::new(max_line), total, read, ended: false })
     }
 
@@ -101,11 +101,6 @@ impl Finished {
     /// Lines that were cut because they were too long.
     pub fn long_lines(&self) -> u64 {
         self.chunks.cutter.tally.long_lines
-    }
-
-    /// Lines handed over.
-    pub fn lines(&self) -> u64 {
-        self.chunks.cutter.tally.lines
     }
 }
 

@@ -8,12 +8,12 @@ pub(crate) struct Cutter {
     max_line: usize,
     /// Inside a line that was too long: what comes belongs to it up to the next line end.
     pub(crate) skipping: bool,
-    /// What was handed over.
+    /// What was not handed over as it stood. Lines and bytes are counted by who takes them: replay needs no count.
     pub(crate) tally: Tally,
     scratch: Vec<u8>,
 }
 
-/// Counts of what was handed over.
+/// Counts of what was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) lines: u64,
@@ -23,6 +23,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Counts what was handed over. The last line of a log may lack its end.
+    pub(crate) fn count(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        self.lines += memchr_iter(b'\n', bytes).count() as u64 + u64::from(bytes.last().is_some_and(|byte| *byte != b'\n'));
+    }
+
     pub(crate) fn add(&mut self, other: Tally) {
         self.lines += other.lines;
         self.bytes += other.bytes;
@@ -73,7 +79,6 @@ impl Cutter {
     pub(crate) fn last(&mut self, data: &[u8], out: &mut dyn FnMut(&[u8])) {
         if !std::mem::take(&mut self.skipping) {
             let data = &data[leading_nuls(data)..];
-            self.tally.lines += u64::from(!data.is_empty());
             self.emit(data, out);
         }
     }
@@ -109,10 +114,8 @@ impl Cutter {
         self.scratch = scratch;
     }
 
-    fn emit(&mut self, bytes: &[u8], out: &mut dyn FnMut(&[u8])) {
+    fn emit(&self, bytes: &[u8], out: &mut dyn FnMut(&[u8])) {
         if !bytes.is_empty() {
-            self.tally.bytes += bytes.len() as u64;
-            self.tally.lines += memchr_iter(b'\n', bytes).count() as u64;
             out(bytes);
         }
     }
@@ -162,7 +165,8 @@ mod tests {
 
     #[test]
     fn what_is_cut_is_counted() {
-        let (_, cutter) = fed(b"\0\0short\n1234567890\n1234567890\nlast", 64, 8);
+        let (out, mut cutter) = fed(b"\0\0short\n1234567890\n1234567890\nlast", 64, 8);
+        cutter.tally.count(&out);
         assert_eq!(cutter.tally, Tally { lines: 4, bytes: 6 + 9 + 9 + 4, long_lines: 2, nul_bytes: 2 });
     }
 }

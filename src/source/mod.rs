@@ -9,6 +9,7 @@
 //! order, `decide` holds the decisions as pure functions, `log` follows one path (`pump` reads it, `rotate` and `restore` find
 //! what came in between), `follow` all paths of a source.
 
+mod ahead;
 mod chain;
 mod chunks;
 mod decide;

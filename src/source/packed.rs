@@ -6,6 +6,8 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::ahead::Ahead;
+
 /// How a file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Packing {
@@ -38,16 +40,33 @@ impl Packing {
 /// # Errors
 /// When `raw` cannot be read, or is packed in a way that we cannot unpack.
 pub(crate) fn inflate<R: Read + Send + 'static>(raw: R) -> io::Result<Box<dyn Read + Send>> {
+    open(raw).map(|(_, reader)| reader)
+}
+
+/// The same, by a thread of its own where there is much to inflate.
+///
+/// # Errors
+/// Likewise.
+pub(crate) fn inflate_ahead<R: Read + Send + 'static>(raw: R) -> io::Result<Box<dyn Read + Send>> {
+    match open(raw)? {
+        (Packing::Plain, reader) => Ok(reader),
+        (_, reader) => Ok(Box::new(Ahead::new(reader))),
+    }
+}
+
+fn open<R: Read + Send + 'static>(raw: R) -> io::Result<(Packing, Box<dyn Read + Send>)> {
     let mut raw = BufReader::with_capacity(64 << 10, raw);
     let packing = Packing::of(raw.fill_buf()?);
-    match packing {
-        Packing::Plain => Ok(Box::new(raw)),
-        Packing::Gzip => Ok(Box::new(MultiGzDecoder::new(raw))),
-        Packing::Zstd => Ok(Box::new(Frames { state: State::Between(raw) })),
+    let reader: Box<dyn Read + Send> = match packing {
+        Packing::Plain => Box::new(raw),
+        Packing::Gzip => Box::new(MultiGzDecoder::new(raw)),
+        Packing::Zstd => Box::new(Frames { state: State::Between(raw) }),
         Packing::Foreign(what) => {
-            Err(io::Error::new(io::ErrorKind::Unsupported, format!("packed with {what}: unpack it first, or pack it with gzip or zstd")))
+            let message = format!("packed with {what}: unpack it first, or pack it with gzip or zstd");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
         }
-    }
+    };
+    Ok((packing, reader))
 }
 
 /// All frames of a zstd file, one after the other.

@@ -77,7 +77,11 @@ impl Log {
                     return true;
                 }
                 let Some(part) = self.parts.get_mut(at) else { break };
-                let step = part.read(buf, now, &mut |bytes| sink.lines(&path, bytes));
+                let tally = &mut self.tally;
+                let step = part.read(buf, now, &mut |bytes| {
+                    tally.count(bytes);
+                    sink.lines(&path, bytes);
+                });
                 self.tally.add(part.take_tally());
                 match step {
                     Ok(Step::Read(n)) => {
@@ -150,7 +154,12 @@ impl Log {
             if self.live == Some(part.id) || !part.at_end || !quiet || in_use {
                 return;
             }
-            if let Err(error) = part.finish(&mut |bytes| sink.lines(&path, bytes)) {
+            let tally = &mut self.tally;
+            let ended = part.finish(&mut |bytes| {
+                tally.count(bytes);
+                sink.lines(&path, bytes);
+            });
+            if let Err(error) = ended {
                 let why = format!("the last line of {}: {error}", part.path.display());
                 self.gap(sink, &why);
             }

@@ -106,6 +106,11 @@ impl Parts {
         Some(held)
     }
 
+    /// Whether anything is held.
+    pub(super) fn any(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// The line that was begun longest ago.
     pub(super) fn pop(&mut self) -> Option<Held> {
         self.open.pop_front()

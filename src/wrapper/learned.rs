@@ -53,9 +53,19 @@ impl Learned {
         self.writers.get(&LOG).is_some_and(|log| log.lines >= WINDOW)
     }
 
-    /// No wrapper that was seen changes the text or splits it.
-    pub(super) fn verbatim(&self) -> bool {
-        self.writers.values().all(|writer| writer.families.within(Families::VERBATIM))
+    /// The log's own lines are known to be in no wrapper.
+    pub(super) fn bare(&self) -> bool {
+        self.writers.get(&LOG).is_some_and(|log| log.lines >= WINDOW && log.families.is_empty())
+    }
+
+    /// The plain words of a text stand in its line, whatever wrappers were seen.
+    pub(super) fn legible(&self) -> bool {
+        self.writers.values().all(|writer| writer.families.within(Families::LEGIBLE))
+    }
+
+    /// A wrapper was seen that splits texts.
+    pub(super) fn splitting(&self) -> bool {
+        self.writers.values().any(|writer| writer.families.overlaps(Families::SPLITTING))
     }
 }
 

@@ -14,6 +14,12 @@ use crate::model::Millis;
 /// A buffer that a long line made larger than this is given back.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
+/// Docker splits texts of 16 KiB, and none that is shorter.
+const SHORTEST_SPLIT: usize = 8 << 10;
+
+/// Kubernetes' runtimes mark the parts of a text, which may be of any length.
+pub const SPLIT_MARKS: [&[u8]; 2] = [b"stdout P", b"stderr P"];
+
 /// Lines that journalctl adds.
 const BANNERS: [&[u8]; 5] = [b"-- Boot ", b"-- Reboot --", b"-- Logs begin at ", b"-- Journal begins at ", b"-- No entries --"];
 
@@ -68,6 +74,9 @@ impl Unwrapper {
     pub fn line<'a>(&'a mut self, line: &'a [u8], reference: Millis) -> Piece<'a> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        if self.learned.bare() {
+            return finish(line, &mut self.buffers, Unwrapped::default());
+        }
         if line.starts_with(b"-- ")
             && self.learned.allowed(LOG).has(Family::Syslog)
             && BANNERS.iter().any(|banner| line.starts_with(banner))
@@ -94,10 +103,17 @@ impl Unwrapper {
         self.learned = Learned::default();
     }
 
-    /// The log's wrappers are known, and leave each text in its line as the broker wrote it: the raw bytes may be searched for what is
-    /// of interest, and the other lines left out. Otherwise every line is needed, because texts are split or written with escapes.
+    /// The log's wrappers are known, and leave the plain words of each text in its line: the raw bytes may be searched for what is
+    /// of interest, and the other lines left out, but for those that [`Unwrapper::splits`] tells. Otherwise every line is needed,
+    /// because texts are written in numbers, or a part of one is held.
     pub fn searchable(&self) -> bool {
-        self.learned.settled() && self.learned.verbatim()
+        self.learned.settled() && self.learned.legible() && !self.parts.any()
+    }
+
+    /// A line of so many bytes may be a part of a text that the wrapper split: none that long may be left out. Others that are parts
+    /// hold one of [`SPLIT_MARKS`].
+    pub fn splits(&self) -> Option<usize> {
+        self.learned.splitting().then_some(SHORTEST_SPLIT)
     }
 
     /// What did not fit since the log was begun.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use turnaway::grammar::{Grammar, Library, Outcome};
+use turnaway::grammar::{Grammar, Library};
 
 use crate::Plan;
 use crate::logs::{self, Kind, Log};
@@ -134,16 +134,6 @@ pub fn library() -> Library {
 
 /// The literals that the engine looks for in this product's logs.
 pub fn literals(grammar: &Grammar) -> Vec<String> {
-    let active = grammar.rules.iter().filter(|rule| rule.outcome != Outcome::Nothing);
-    let mut all: Vec<&[u8]> = active.flat_map(|rule| rule.ways.iter().map(|way| way.literal.as_slice())).collect();
-    all.extend(grammar.multiline.iter().map(|form| form.literal.as_slice()));
-    all.extend(grammar.echoes.iter().flat_map(|form| form.literals.iter().map(Vec::as_slice)));
-    all.sort_unstable();
-    all.dedup();
-    let needed = all.iter().filter(|text| !all.iter().any(|other| other != *text && contains(text, other)));
-    needed.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len().max(1)).any(|window| window == part)
+    let texts = turnaway::engine::literals(grammar).unwrap_or_default();
+    texts.into_iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
 }

@@ -229,21 +229,24 @@ impl Joiner {
             record.facts.client_id = None;
         }
         self.tell_earlier(settings, &record.facts, out);
-        let row = self.row(record.clone(), settings, inferred.clone());
-        if let Some(key) = key.filter(|_| !rule.frees) {
-            let told = Conversation {
-                last: record.ts,
-                context: record,
-                opened: opened_before,
-                told: Some(row.clone()),
-                said_by: vec![rule.name.clone()],
-                admitted: rule.admitted,
-                inferred,
-                ..Conversation::default()
-            };
-            self.put(settings, key, told, out);
+        match key.filter(|_| !rule.frees) {
+            None => out.push(Attempt::Refused(self.row(record, settings, inferred))),
+            Some(key) => {
+                let row = self.row(record.clone(), settings, inferred.clone());
+                let told = Conversation {
+                    last: record.ts,
+                    context: record,
+                    opened: opened_before,
+                    told: Some(row.clone()),
+                    said_by: vec![rule.name.clone()],
+                    admitted: rule.admitted,
+                    inferred,
+                    ..Conversation::default()
+                };
+                self.put(settings, key, told, out);
+                out.push(Attempt::Refused(row));
+            }
         }
-        out.push(Attempt::Refused(row));
         self.known_now(settings, out);
         Effect::Refused(how)
     }

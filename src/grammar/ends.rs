@@ -1,0 +1,100 @@
+//! The first and last bytes of texts, to be compared in two steps.
+//!
+//! Patterns are anchored at both ends, and most begin or end with literal text: a message that a pattern does not fit nearly always
+//! differs there.
+
+/// How many bytes of an end are looked at.
+const BYTES: usize = 8;
+
+/// The ends of a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    first: u64,
+    last: u64,
+}
+
+impl Sample {
+    pub(super) fn of(text: &[u8]) -> Sample {
+        Sample { first: first(text), last: last(text) }
+    }
+}
+
+/// The literal texts with which a pattern begins and ends, as far as they are compared.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ends {
+    first: End,
+    last: End,
+}
+
+impl Ends {
+    pub(super) fn new(before: &[u8], after: &[u8]) -> Ends {
+        Ends { first: End::new(first(before), before.len()), last: End::new(last(after), after.len()) }
+    }
+
+    /// Whether a text with these ends may fit.
+    pub(super) fn fit(self, sample: Sample) -> bool {
+        self.first.fits(sample.first) && self.last.fits(sample.last)
+    }
+
+    /// Whether a text may fit that begins with this byte, or is empty.
+    pub(super) fn may_begin(self, byte: Option<u8>) -> bool {
+        byte.map_or(self.first.mask == 0, |byte| u64::from(byte) & self.first.mask & 0xff == self.first.bytes & 0xff)
+    }
+}
+
+/// Some bytes of a text's end as a number.
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    bytes: u64,
+    /// Which of them count.
+    mask: u64,
+}
+
+impl End {
+    fn new(bytes: u64, count: usize) -> End {
+        let mask = if count >= BYTES { u64::MAX } else { (1 << (8 * count)) - 1 };
+        End { bytes: bytes & mask, mask }
+    }
+
+    fn fits(self, bytes: u64) -> bool {
+        bytes & self.mask == self.bytes
+    }
+}
+
+/// The first bytes of a text, the very first being the number's lowest.
+fn first(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => text.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)),
+    }
+}
+
+/// The last bytes of a text, the very last being the number's lowest.
+fn last(text: &[u8]) -> u64 {
+    match text.last_chunk() {
+        Some(bytes) => u64::from_be_bytes(*bytes),
+        None => text.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_any_length_fit_what_has_them() {
+        let text = b"Client pump disconnected.";
+        for count in 0..=text.len() {
+            let (before, after) = (&text[..count], &text[text.len() - count..]);
+            for ends in [Ends::new(before, after), Ends::new(before, b""), Ends::new(b"", after)] {
+                assert!(ends.fit(Sample::of(text)));
+                assert!(ends.may_begin(Some(b'C')));
+            }
+            assert!(Ends::new(before, b"").fit(Sample::of(before)));
+            assert_eq!(Ends::new(before, b"").fit(Sample::of(b"x")), count == 0);
+            assert_eq!(Ends::new(b"", after).fit(Sample::of(b"x")), count == 0);
+            assert_eq!(Ends::new(before, b"").may_begin(None), count == 0);
+            assert_eq!(Ends::new(before, b"").may_begin(Some(b'x')), count == 0);
+        }
+    }
+}
