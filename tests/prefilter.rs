@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
 use turnaway::engine::{Engine, Options};
@@ -13,7 +13,8 @@ use turnaway::model::Attempt;
 const READ_AT: i64 = 1_795_446_253_000;
 
 fn grammars() -> Vec<Arc<Grammar>> {
-    Library::load(None).unwrap().all().map(|(grammar, _)| Arc::clone(grammar)).collect()
+    static ALL: OnceLock<Vec<Arc<Grammar>>> = OnceLock::new();
+    ALL.get_or_init(|| Library::load(None).unwrap().all().map(|(grammar, _)| Arc::clone(grammar)).collect()).clone()
 }
 
 fn attempts(mut engine: Engine, pieces: &[&[u8]]) -> (Vec<Attempt>, u64) {
