@@ -16,8 +16,8 @@ use crate::model::Millis;
 const PER_MINUTE: usize = 60;
 const TIMEOUT: Millis = 10_000;
 const MAX_AGE: Millis = 10 * 60_000;
-/// The longest time-out: a hook holds up those after it.
-const LONGEST: Millis = 10 * 60_000;
+/// The longest time-out: a hook that runs holds up the end of the daemon.
+const LONGEST: Millis = 20_000;
 
 /// Adds what this table says, unless something is wrong with it.
 pub(super) fn output<'s>(reader: &mut Reader<'s>, entry: &DeTable<'s>, span: Range<usize>, outputs: &mut Vec<OutputConfig>) {
@@ -41,9 +41,16 @@ pub(super) fn hook<'s>(reader: &mut Reader<'s>, entry: &DeTable<'s>, span: Range
         let text = table.text(reader, key)?;
         checked(reader, &text, "duration", value::duration).or(Some(default))
     };
-    let timeout = time(reader, "timeout", TIMEOUT).unwrap_or(TIMEOUT).min(LONGEST);
+    let timeout = time(reader, "timeout", TIMEOUT).unwrap_or(TIMEOUT);
     let max_age = time(reader, "max_age", MAX_AGE).unwrap_or(MAX_AGE);
     table.finish(reader);
+    if timeout > LONGEST {
+        reader.fault(
+            span.clone(),
+            "the time-out of this hook is too long",
+            "expected at most \"20s\": a hook that runs holds up the end of the daemon",
+        );
+    }
     let action = match (command.first(), url) {
         (Some(program), None) if program.value.starts_with('/') && !command.iter().any(|part| part.value.contains('\0')) => {
             Some(Action::Command(command.into_iter().map(|text| text.value).collect()))

@@ -140,7 +140,7 @@ to = "syslog"
 name = "ban"
 command = ["/bin/ban", "-x"]
 per_minute = 6
-timeout = "30s"
+timeout = "15s"
 max_age = "1h"
 [[hook]]
 name = "post"
@@ -155,7 +155,7 @@ url = "http://127.0.0.1:9000/hook"
         [
             output("file", Target::File("/var/log/turnaway/events".into(), Format::Pairs)),
             output("log", Target::Syslog(Format::Json)),
-            output("ban", hook(Action::Command(vec!["/bin/ban".to_owned(), "-x".to_owned()]), 6, 30, 3_600_000)),
+            output("ban", hook(Action::Command(vec!["/bin/ban".to_owned(), "-x".to_owned()]), 6, 15, 3_600_000)),
             output("post", hook(Action::Post("http://127.0.0.1:9000/hook".parse().unwrap()), 60, 10, 600_000)),
         ]
     );
@@ -181,6 +181,7 @@ url = "https://example.org/"
 timeout = "0"
 [[hook]]
 name = "e"
+timeout = "21s"
 [[output]]
 name = "f"
 to = "stdout"
@@ -197,6 +198,7 @@ command = ["/x"]
         "\"https://example.org/\" is no address to post to",
         "\"0\" is no duration",
         "this hook does nothing",
+        "the time-out of this hook is too long",
         "another output or hook is named \"f\"",
     ] {
         assert!(shown.contains(message), "{message} in {shown}");
