@@ -69,7 +69,8 @@ impl Runs {
     pub(super) async fn adopt(&mut self, ready: Ready, server: &mut Server) {
         let Ready { config, tokens, listeners, changed } = ready;
         let mut api = (*server.api()).clone();
-        api.tokens = tokens;
+        // Who logged in stays logged in, as long as the token is still there.
+        api.tokens = tokens.with_sessions_of(&api.tokens);
         api.hosts.clone_from(&config.hosts);
         server.replace(api);
         let wanted = self.sockets.wanted(&config.listen);
