@@ -1,6 +1,7 @@
 //! Runs the samples that a grammar carries.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -12,6 +13,7 @@ use crate::grammar::{Grammar, Sample};
 use crate::model::Row;
 use crate::store::Table;
 use crate::text::escaped;
+use crate::twin::{Twins, log_id};
 
 /// When samples are "read": lines without a stamp get this time.
 const READ_AT: i64 = 1_800_000_000_000;
@@ -49,9 +51,12 @@ pub fn rows(grammar: &Arc<Grammar>, sample: &Sample) -> Result<Vec<Row>, String>
     // A line feed after the opening quotes is TOML's, not the log's.
     engine.feed(sample.log.trim_start_matches('\n').as_bytes(), READ_AT, &mut out);
     engine.finish(&mut out);
+    // As in the daemon: records that tell the same attempt are one.
+    let (mut twins, log) = (Twins::default(), log_id("sample", Path::new("")));
     for attempt in out {
-        table.push(attempt, true);
+        twins.push(&grammar.name, log, attempt, false, READ_AT, &mut |attempt, _| table.push(attempt, true));
     }
+    twins.finish(&mut |attempt, _| table.push(attempt, true));
     Ok(table.into_rows())
 }
 
@@ -203,8 +208,9 @@ detect = ["example {_:word} starting"]
 header = ["{time:epoch}: {message}"]
 keys   = ["address"]
 
-[[assigned]]
+[[made_up]]
 all = ["^made-[0-9]+$", "7"]
+only_broker = true
 
 [[rule]]
 name    = "failed"

@@ -35,4 +35,5 @@ pub mod signals;
 pub mod source;
 pub mod store;
 pub mod text;
+pub mod twin;
 pub mod wrapper;

@@ -1,17 +1,19 @@
 //! Finished logs to a final table, with the engine that the daemon uses.
 
+mod head;
+mod reading;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::engine::{Engine, Options, Recognised, Stats, recognise};
+use self::head::Head;
+use crate::engine::{Options, Recognised, Stats, recognise};
 use crate::grammar::{Grammar, Library};
 use crate::link::{Linker, Side};
-use crate::model::{Attempt, Millis};
-use crate::source::{DEFAULT_MAX_LINE, Finished, SourceError};
+use crate::model::Millis;
+use crate::source::SourceError;
 use crate::store::Table;
-
-/// How much of a log is looked at to recognise it.
-const HEAD: usize = 256 * 1024;
+use crate::twin::{Shelf, brokers};
 
 /// One source of a replay: files of one broker, which are read in the order of their first stamps.
 #[derive(Debug, Clone)]
@@ -20,7 +22,7 @@ pub struct ReplaySource {
     pub grammar: Option<String>,
     /// The files; `-` is standard input.
     pub paths: Vec<PathBuf>,
-    /// Zone, TLS ports, time format. The name in it may be empty: then it is that of the grammar.
+    /// Zone, TLS ports, time format. The name in it may be empty: then it is made of the grammar's and, if need be, the file's.
     pub options: Options,
 }
 
@@ -65,7 +67,7 @@ pub trait Watcher {
 }
 
 /// Reads all sources to their ends: first those of terminators, so that what they say is known of the brokers' connections,
-/// whatever the order in which they are named.
+/// whatever the order in which they are named. The logs of one broker are read side by side, in the order of time.
 ///
 /// # Errors
 /// A file that cannot be read (what could be read of it, and the other files, are in the table all the same), an unknown
@@ -78,20 +80,33 @@ pub fn replay(
     watcher: &mut dyn Watcher,
 ) -> Result<Stats, ReplayError> {
     let mut prepared = sources.iter().map(|source| Prepared::new(library, source, watcher)).collect::<Result<Vec<_>, _>>()?;
-    prepared.sort_by_key(|source| !source.grammar.is_terminator());
-    let behind = prepared.first().is_some_and(|source| source.grammar.is_terminator());
+    name_brokers(&mut prepared);
+    let behind = prepared.iter().any(|source| source.grammar.is_terminator());
     let mut linker = Linker::new(sources.iter().flat_map(|source| source.options.proxies.iter().copied()).collect());
     if behind {
         linker.activate();
     }
     let (mut stats, mut broken) = (Stats::default(), None);
-    for mut source in prepared {
-        if !source.grammar.is_terminator() {
-            linker.complete();
-            source.options.settings.behind = behind;
+    // Terminators first; the sources of one broker together, where the first of them stands.
+    let names: Vec<String> = prepared.iter().map(|source| source.options.settings.broker.clone()).collect();
+    let order =
+        |source: &Prepared| (!source.grammar.is_terminator(), names.iter().position(|name| *name == source.options.settings.broker));
+    prepared.sort_by_key(order);
+    let mut prepared = prepared.into_iter().peekable();
+    while let Some(first) = prepared.next() {
+        let place = order(&first);
+        let mut group = vec![first];
+        while let Some(next) = prepared.next_if(|next| order(next) == place) {
+            group.push(next);
         }
-        let read = source.read(now, &mut linker, table, watcher, &mut stats);
-        if !source.grammar.is_terminator() {
+        let side = if place.0 { Side::Broker } else { Side::Terminator };
+        if side == Side::Broker {
+            linker.complete();
+            group.iter_mut().for_each(|source| source.options.settings.behind = behind);
+        }
+        let mut tell = |attempt| linker.push(side, attempt, false, now, &mut |attempt, _| table.push(attempt, true));
+        let read = reading::read(group, now, &mut tell, watcher, &mut stats);
+        if side == Side::Broker {
             linker.next_broker(&mut |attempt, _| table.push(attempt, true));
         }
         if let Err(error) = read {
@@ -100,6 +115,21 @@ pub fn replay(
     }
     linker.finish(&mut |attempt, _| table.push(attempt, true));
     broken.map_or(Ok(stats), |error| Err(error.into()))
+}
+
+/// Names the brokers: by their grammar; where logs of several brokers of one product are there, the file's name tells them apart.
+fn name_brokers(prepared: &mut [Prepared]) {
+    let shelves = prepared.iter().map(|source| Shelf { grammar: Some(&source.grammar), path: source.path() });
+    let numbers = brokers(&shelves.collect::<Vec<_>>());
+    for at in 0..prepared.len() {
+        let name = &prepared[at].grammar.name;
+        let several = (0..prepared.len()).any(|other| prepared[other].grammar.name == *name && numbers[other] != numbers[at]);
+        let broker = if several { format!("{name}:{}", prepared[numbers[at]].path().display()) } else { name.clone() };
+        let own = &mut prepared[at].options.settings.broker;
+        if own.is_empty() {
+            *own = broker;
+        }
+    }
 }
 
 /// A source whose grammar is known, its files in order.
@@ -127,54 +157,16 @@ impl Prepared {
         };
         if files.len() > 1 {
             // Rotated logs are named in any order; their first stamps say which came first.
-            files.sort_by_key(|file| file.first_stamp(&grammar, &source.options));
+            files.sort_by_cached_key(|file| file.first_stamp(&grammar, &source.options));
         }
-        let mut options = source.options.clone();
-        if options.settings.broker.is_empty() {
-            options.settings.broker.clone_from(&grammar.name);
-        }
-        Ok(Prepared { grammar, options, files })
+        Ok(Prepared { grammar, options: source.options.clone(), files })
     }
 
-    /// Reads the files to their ends.
-    fn read(
-        &mut self,
-        now: Millis,
-        linker: &mut Linker,
-        table: &mut Table,
-        watcher: &mut dyn Watcher,
-        stats: &mut Stats,
-    ) -> Result<(), SourceError> {
-        let side = if self.grammar.is_terminator() { Side::Terminator } else { Side::Broker };
-        let mut engine = Engine::new(Arc::clone(&self.grammar), self.options.clone());
-        let mut out = Vec::new();
-        let mut broken = None;
-        for file in &mut self.files {
-            if let Some(written) = file.written {
-                engine.set_reference(written);
-            }
-            let read = file.each(&mut |bytes, done, total, path| {
-                engine.feed(bytes, now, &mut out);
-                fill(side, now, linker, table, &mut out);
-                watcher.progress(path, done, total);
-            });
-            if let Err(error) = read {
-                engine.gap();
-                broken.get_or_insert(error);
-            }
-        }
-        engine.finish(&mut out);
-        fill(side, now, linker, table, &mut out);
-        stats.add(&engine.stats());
-        broken.map_or(Ok(()), Err)
+    fn path(&self) -> &Path {
+        self.files.first().map_or(Path::new(""), |file| &file.path)
     }
 }
 
-fn fill(side: Side, now: Millis, linker: &mut Linker, table: &mut Table, out: &mut Vec<Attempt>) {
-    for attempt in out.drain(..) {
-        linker.push(side, attempt, false, now, &mut |attempt, _| table.push(attempt, true));
-    }
-}
 /// The grammar of this name, or an error that names those there are.
 ///
 /// # Errors
@@ -193,66 +185,4 @@ fn unknown(library: &Library, file: &Head) -> ReplayError {
         return ReplayError::Empty { path: file.path.clone() };
     }
     ReplayError::Unknown { path: file.path.clone(), lines, known: names(library) }
-}
-
-type Work<'a> = dyn FnMut(&[u8], u64, Option<u64>, &Path) + 'a;
-
-/// A log whose beginning was read to recognise it.
-struct Head {
-    path: PathBuf,
-    file: Finished,
-    head: Vec<u8>,
-    /// Why the log could not be read on.
-    broken: Option<SourceError>,
-    written: Option<Millis>,
-}
-
-impl Head {
-    fn read(path: &Path) -> Result<Head, SourceError> {
-        let mut file = Finished::open(path, DEFAULT_MAX_LINE)?;
-        let mut head = Vec::new();
-        let mut broken = None;
-        while head.len() < HEAD {
-            match file.read(&mut |bytes| head.extend_from_slice(bytes)) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    broken = Some(error);
-                    break;
-                }
-            }
-        }
-        let written = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-        let written = written.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        Ok(Head { path: path.to_owned(), file, head, broken, written: written.and_then(|since| Millis::try_from(since.as_millis()).ok()) })
-    }
-
-    /// Hands on the lines, each time with the bytes of the file that were read and its size.
-    fn each(&mut self, work: &mut Work<'_>) -> Result<(), SourceError> {
-        let total = self.file.total();
-        work(&std::mem::take(&mut self.head), self.file.done(), total, &self.path);
-        if let Some(error) = self.broken.take() {
-            return Err(error);
-        }
-        loop {
-            let done = self.file.done();
-            let path = &self.path;
-            if !self.file.read(&mut |bytes| work(bytes, done, total, path))? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// The time of its first record; a log without stamps comes last, in the order in which it was named.
-    fn first_stamp(&self, grammar: &Arc<Grammar>, options: &Options) -> Millis {
-        let mut engine = Engine::new(Arc::clone(grammar), options.clone());
-        engine.set_reference(self.written.unwrap_or_default());
-        let lines = self.head.split(|byte| *byte == b'\n').take(400);
-        let stamps = lines.filter_map(|line| {
-            let mut trace = crate::engine::Trace::default();
-            engine.line(line, Millis::MAX, &mut Vec::new(), Some(&mut trace));
-            trace.ts.filter(|(ts, inferred)| !inferred || *ts != Millis::MAX).map(|(ts, _)| ts)
-        });
-        stamps.min().unwrap_or(Millis::MAX)
-    }
 }

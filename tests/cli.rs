@@ -157,7 +157,7 @@ fn a_directory_of_broken_grammars() {
 
 #[test]
 fn a_grammar_of_the_operators_own() {
-    let grammar = include_str!("../grammars/README.md");
+    let grammar = include_str!("../grammars/REFERENCE.md");
     let grammar = grammar.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let grammar = grammar.replace("\"mosquitto\"", "\"own\"");
     let place = Place::with(&[("broker.log", LOG.as_bytes()), ("grammars/own.toml", grammar.as_bytes())]);
@@ -169,6 +169,18 @@ fn a_grammar_of_the_operators_own() {
     assert_eq!(said.out, grammar);
     let args = ["replay", "--grammars", "grammars", "--grammar", "own", "--format", "ndjson", "broker.log"];
     assert_eq!(place.run(&args).fine().ids(), ["sensor, \"8\"", "sensor-7"]);
+}
+
+#[test]
+fn what_the_guide_shows_is_a_grammar() {
+    let guide = include_str!("../grammars/README.md");
+    assert!(guide.lines().count() <= 120, "the guide has two pages");
+    let parts: Vec<&str> = guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let header = guide.lines().find(|line| line.trim_start().starts_with("header = ")).unwrap();
+    let grammar = format!("format = 1\nname = \"guide\"\ntitle = \"Guide\"\n{header}\n{}", parts.concat());
+    let place = Place::with(&[("guide.toml", grammar.as_bytes())]);
+    let said = place.run(&["grammar", "test", "guide.toml"]).fine();
+    assert!(said.out.ends_with("1 of 1 samples pass\n"), "{said:?}");
 }
 
 #[test]
@@ -188,7 +200,7 @@ fn a_grammar_begun_from_a_log() {
 
 #[test]
 fn a_sample_that_fails() {
-    let grammar = include_str!("../grammars/README.md").split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let grammar = include_str!("../grammars/REFERENCE.md").split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let place = Place::with(&[("own.toml", grammar.replace("\"192.0.2.7\", reason", "\"192.0.2.8\", reason").as_bytes())]);
     let said = place.run(&["grammar", "test", "own.toml"]).fails(1, &["1 failed", "turnaway explain"]);
     assert!(said.out.contains("sample 1 failed (the address by elimination)"), "{said:?}");

@@ -33,6 +33,7 @@ fn row(client_id: &str, ts: Millis) -> Row {
         evidence: vec!["a line".to_owned()],
         peer: None,
         upstream: None,
+        twin: None,
     }
 }
 

@@ -48,6 +48,7 @@ prop_compose! {
             evidence: vec!["line".to_owned()],
             peer: None,
             upstream: None,
+            twin: None,
         }
     }
 }

@@ -217,6 +217,9 @@ impl Report<'_, '_> {
 
     fn source(&mut self, source: &SourceConfig, library: &Library) -> Result<(), CliError> {
         self.say("source", &source.name)?;
+        if let Some(broker) = source.broker.as_ref().filter(|broker| **broker != source.name) {
+            self.say("  broker", &format!("{broker}: sources with one broker are its logs, and an attempt counts once"))?;
+        }
         let start = match source.start {
             Start::Beginning => "at the beginning",
             Start::End => "at the end",

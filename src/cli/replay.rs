@@ -27,9 +27,10 @@ const LONG: u64 = 64 << 20;
   turnaway replay --timezone Europe/Berlin --tls-port 8883 mosquitto.log.2.gz mosquitto.log.1 mosquitto.log
   journalctl -u mosquitto -o cat | turnaway replay --format csv -
 
-Files that are named together are one broker's log and are read in the order of their first stamps;
-each --log is a broker of its own, or a terminator before it (HAProxy, nginx, stunnel): its log says who the clients
-behind it are, in whatever order the two are named.")]
+Files that are named together are one broker's logs: rotated ones are read one after the other, others side by side, and an attempt
+that several of them tell counts once. Each --log is a broker of its own, unless it is another log of the same broker (HiveMQ's
+event.log and hivemq.log, VerneMQ's console.log and error.log), or a terminator before it (HAProxy, nginx, stunnel): its log says
+who the clients behind it are. The order in which logs are named does not matter.")]
 pub struct ReplayArgs {
     /// Logs of one broker: plain, gzip or zstd; `-` is standard input.
     #[arg(value_name = "PATH")]
@@ -69,7 +70,6 @@ pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
     if args.grammar.is_some() && args.paths.is_empty() {
         return Err(Failure::usage("--grammar belongs to the PATHs; a --log names its grammar itself: --log mosquitto=FILE"));
     }
-    name_apart(&mut sources, &library)?;
     let mut table = Table::default();
     let mut progress = Progress::default();
     let broken = match replay(&library, &sources, clock.now(), &mut table, &mut progress) {
@@ -85,19 +85,6 @@ pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
     let look = Look::system(std::io::stdout().is_terminal());
     super::common::print_with(|out| stream(out, table.rows(), args.format, &look))?;
     broken.map_or(Ok(()), Err)
-}
-
-/// Two logs of one product are two brokers: the file's name tells them apart.
-fn name_apart(sources: &mut [ReplaySource], library: &crate::grammar::Library) -> Result<(), Failure> {
-    for index in 0..sources.len() {
-        if let Some(name) = &sources[index].grammar {
-            crate::replay::named(library, name)?;
-            let twin = sources.iter().enumerate().any(|(other, source)| other != index && source.grammar.as_ref() == Some(name));
-            sources[index].options.settings.broker =
-                if twin { format!("{name}:{}", sources[index].paths[0].display()) } else { name.clone() };
-        }
-    }
-    Ok(())
 }
 
 #[derive(Default)]

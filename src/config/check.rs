@@ -164,6 +164,7 @@ impl Checker {
 
 fn made(name: String, source: RawSource) -> SourceConfig {
     SourceConfig {
+        broker: Some(source.broker.map_or_else(|| name.clone(), |text| text.value)),
         name,
         paths: source.paths.into_iter().map(|text| text.value).collect(),
         grammar: source.grammar.map(|text| text.value),

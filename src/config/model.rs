@@ -101,8 +101,11 @@ impl Default for Config {
 /// One source: logs of one product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceConfig {
-    /// Its name: the `broker` of its rows.
+    /// Its name.
     pub name: String,
+    /// The broker of its rows, which other sources may have, too: then they are logs of one broker. None: to be told by the files
+    /// and the grammar.
+    pub broker: Option<String>,
     /// Paths and globs, at least one; `-` is standard input.
     pub paths: Vec<String>,
     /// The grammar's name; none: to be recognised.
@@ -135,6 +138,7 @@ impl SourceConfig {
     pub fn new(name: impl Into<String>, paths: Vec<String>) -> SourceConfig {
         SourceConfig {
             name: name.into(),
+            broker: None,
             paths,
             grammar: None,
             start: Start::default(),

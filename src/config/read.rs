@@ -51,6 +51,7 @@ pub struct Raw {
 #[derive(Debug, Default)]
 pub(super) struct RawSource {
     pub(super) name: Option<Text>,
+    pub(super) broker: Option<Text>,
     pub(super) paths: Vec<Text>,
     pub(super) grammar: Option<Text>,
     pub(super) start: Start,
@@ -195,6 +196,7 @@ fn read_source<'s>(reader: &mut Reader<'s>, entry: &DeTable<'s>, span: Range<usi
     let starts = [Start::Beginning, Start::End].map(|start| (start.word(), start));
     let source = RawSource {
         name,
+        broker: table.text(reader, "broker").and_then(|text| self::name(reader, text)),
         paths,
         grammar: table.text(reader, "grammar"),
         start: table.text(reader, "start").and_then(|text| word(reader, &text, "start", &starts)).unwrap_or_default(),

@@ -107,6 +107,7 @@ max_line = 2048
     let config = loaded(text.leak(), "").unwrap();
     let source = SourceConfig {
         name: "broker".to_owned(),
+        broker: Some("broker".to_owned()),
         paths: vec!["/a".to_owned(), "/b/*.log".to_owned()],
         grammar: Some("mosquitto".to_owned()),
         start: Start::End,
@@ -343,7 +344,7 @@ error: this source has no key "colour"
   --> /etc/turnaway/turnaway.toml:21:1
    |
 21 | colour = 1
-   | ^^^^^^ the keys are name, path, journal, grammar, start, timezone, tls_ports, proxies, time_format, max_line
+   | ^^^^^^ the keys are name, path, journal, broker, grammar, start, timezone, tls_ports, proxies, time_format, max_line
 error: this source has no "name"
   --> /etc/turnaway/turnaway.toml:22:1
    |

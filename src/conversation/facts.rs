@@ -91,7 +91,7 @@ impl Facts {
         let number = |fact| heard.raw(fact).and_then(decimal);
         let flag = |fact| heard.raw(fact).map(|bytes| bytes == b"true");
         let flags = heard.raw(Fact::ConnectFlags).and_then(decode::number);
-        let nobody = |name: &[u8]| grammar.is_nobody(name) || grammar.is_assigned(name);
+        let nobody = |name: &[u8]| grammar.is_nobody(name);
         let username = heard.value(Fact::Username).filter(|name| !name.is_empty() && !grammar.is_no_username(name));
         let no_username =
             heard.raw(Fact::Username).is_some() && heard.value(Fact::Username).is_none_or(|name| grammar.is_no_username(&name));

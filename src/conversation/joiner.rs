@@ -15,7 +15,7 @@ use super::open::{Found, Hindsight, Open, Opened};
 use super::refusal::{Context, Settings, Why};
 use super::sessions::Sessions;
 use crate::grammar::{Fact, Grammar, Heard, Outcome, Rule};
-use crate::model::{Attempt, ClientKey, Ending, Field, Identity, Millis, Row};
+use crate::model::{Attempt, ClientKey, Ending, Field, Identity, Millis, Row, Twin};
 
 /// How long a record that says more about the next one waits for it. The broker writes both in one breath.
 const BREATH: Millis = 500;
@@ -253,7 +253,7 @@ impl Joiner {
         let strangers = self.strangers > 0;
         let mut record = Context {
             made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
-            random_id: facts.client_id.as_ref().is_some_and(|id| grammar.is_random(id.as_bytes())),
+            random_id: facts.client_id.as_ref().is_some_and(|id| grammar.is_nobodys(id.as_bytes())),
             facts,
             why,
             evidence: vec![std::mem::take(&mut said.line)],
@@ -269,6 +269,10 @@ impl Joiner {
             unclear: said.heard.captures.ambiguous,
             rules: if said.rule.outcome == Outcome::Context { vec![said.rule.name.clone()] } else { Vec::new() },
             read_at: said.read_at,
+            twin: said
+                .rule
+                .has_twin
+                .then(|| Box::new(Twin { rule: said.rule.name.clone(), same_as: said.rule.same_as.clone(), ..Twin::default() })),
         };
         record.facts.tls_likely |= said.rule.doubt.contains(&Field::TlsUsed) && record.facts.tls.is_some();
         let accepted = if said.rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };

@@ -8,7 +8,7 @@ use super::facts::Facts;
 use super::open::Opened;
 use super::reason;
 use crate::grammar::{Because, Grammar, Rule};
-use crate::model::{Field, Identity, Link, Millis, Reason, Row};
+use crate::model::{Field, Identity, Link, Millis, Reason, Row, Twin};
 
 /// The bound of a row's evidence.
 const MAX_EVIDENCE: usize = 8;
@@ -78,6 +78,9 @@ pub struct Context {
     pub rules: Vec<String>,
     /// When the last one was read.
     pub read_at: Millis,
+    /// Another record may tell the same attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<Box<Twin>>,
 }
 
 /// Why a connection failed, as far as it is known.
@@ -285,6 +288,11 @@ impl Context {
         inferred.sort_unstable();
         inferred.dedup();
         let peer = facts.client_ip.zip(facts.client_port).map(SocketAddr::from);
+        let twin = self.twin.take().map(|mut twin| {
+            twin.words.clone_from(&self.why.words);
+            (twin.weight, twin.general) = (self.why.weight, self.why.general);
+            twin
+        });
         let mut reasons = std::mem::take(&mut self.why.reasons);
         if reasons.is_empty() {
             reasons.push(Reason::Other);
@@ -333,6 +341,7 @@ impl Context {
             evidence: self.evidence,
             peer,
             upstream: facts.upstream_port.map(|port| (facts.upstream_ip, port)),
+            twin,
         }
     }
 }

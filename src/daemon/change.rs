@@ -118,6 +118,7 @@ impl Ingest {
         changed.removed = before.into_iter().map(|source| source.config.spec.name).collect();
         changed.removed.sort();
         self.sources.sort_by_key(|source| !source.is_terminator());
+        self.join.know(&self.sources);
         let followed: Vec<_> = self.sources.iter().flat_map(Source::statuses).map(|log| log.path).collect();
         self.told.retain(|path, _| followed.contains(path));
         self.library = library;

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::change::{Changer, Changes};
-use super::join::{Join, STATE};
+use super::join::Join;
 use super::rest::Rest;
 use super::source::{Source, SourceConfig};
 use super::status::{Shared, of};
 use crate::clock::Clock;
 use crate::events::Notice;
 use crate::grammar::Library;
-use crate::link::Side;
 use crate::metrics::{Counts, Metrics};
 use crate::model::{Attempt, Millis};
 use crate::source::{Bell, Doorbell, LogState, SourceError};
@@ -123,7 +122,8 @@ impl Ingest {
         let mut sources = sources.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
         // What a terminator says is read before what the broker behind it says of the same moment.
         sources.sort_by_key(|source| !source.is_terminator());
-        let join = Join::open(proxies, loaded.conversations.iter().find(|state| state.source == STATE));
+        let mut join = Join::open(proxies, &loaded.conversations, clock.now());
+        join.know(&sources);
         let stop = Arc::new(AtomicBool::new(false));
         let (changer, changes) = Changer::new(doorbell.bell());
         Ok(Ingest {
@@ -190,6 +190,7 @@ impl Ingest {
             self.sources.push(Source::open(config, &self.library, &loaded.positions, &loaded.conversations, &bell)?);
         }
         self.sources.sort_by_key(|source| !source.is_terminator());
+        self.join.know(&self.sources);
         Ok(())
     }
 
@@ -268,11 +269,9 @@ impl Ingest {
         let mut left: Vec<&mut Source> = self.sources.iter_mut().collect();
         for _ in 0..TURNS {
             left.retain_mut(|source| {
-                let side = if source.is_terminator() { Side::Terminator } else { Side::Broker };
-                let linker = &mut self.join.linker;
-                let progress = source.poll(&self.library, now, TURN, behind, &mut |attempt, reread| {
-                    linker.push(side, attempt, reread, now, &mut |attempt, reread| taker.take(attempt, reread));
-                });
+                let mut tell = |attempt, reread| taker.take(attempt, reread);
+                let mut way = self.join.way(source, now, &mut tell);
+                let progress = source.poll(&self.library, now, TURN, behind, &mut way);
                 read += progress.bytes;
                 progress.more
             });
@@ -281,11 +280,11 @@ impl Ingest {
             }
         }
         let more = !left.is_empty();
-        self.join.linker.tick(now, &mut |attempt, reread| taker.take(attempt, reread));
-        self.join.save(&mut self.batch);
+        self.join.tick(&self.sources, now, &mut |attempt, reread| taker.take(attempt, reread));
         for source in &mut self.sources {
             source.save(&mut self.batch);
         }
+        self.join.save(&self.sources, &mut self.batch);
         self.commit(now, patient)?;
         self.shared.turn();
         if read > 0 || !more {

@@ -142,6 +142,11 @@ impl LogWork {
         }
     }
 
+    /// The time up to which it was understood.
+    pub(super) fn reached(&self) -> Option<Millis> {
+        self.engine.as_ref().and_then(Engine::reached)
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         self.engine.as_ref().is_some_and(Engine::is_waiting)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::join::Inlet;
 use super::log::LogWork;
 use crate::engine::Options;
 use crate::grammar::{Grammar, Library};
@@ -136,21 +137,16 @@ impl Source {
     }
 
     /// One pass over all logs.
-    pub(super) fn poll(
-        &mut self,
-        library: &Library,
-        now: Millis,
-        budget: usize,
-        behind: bool,
-        each: &mut dyn FnMut(Attempt, bool),
-    ) -> Progress {
+    pub(super) fn poll(&mut self, library: &Library, now: Millis, budget: usize, behind: bool, taker: &mut dyn Inlet) -> Progress {
         self.logs.values_mut().for_each(|log| log.behind = behind);
         let mut out = Vec::new();
-        let mut sink = Into { config: &self.config, library, logs: &mut self.logs, now, out: &mut out, each };
+        let mut sink = Into { config: &self.config, library, logs: &mut self.logs, now, out: &mut out, taker };
         let mut progress = self.follower.poll(now, budget, &mut sink);
+        let mut streams_more = false;
         for stream in &mut self.streams {
             let streamed = stream.poll(now, budget, &mut sink);
             progress.more |= streamed.more;
+            streams_more |= streamed.more;
             progress.bytes += streamed.bytes;
         }
         for journal in &mut self.journals {
@@ -164,7 +160,12 @@ impl Source {
                 log.finish(&mut out);
             }
             log.tick(now, &mut out);
-            out.drain(..).for_each(|attempt| each(attempt, log.reread));
+            out.drain(..).for_each(|attempt| taker.take(path, attempt, log.reread));
+            taker.reached(
+                path,
+                log.reached(),
+                self.follower.has_more(path) || streams_more && self.streams.iter().any(|stream| stream.status().path == *path),
+            );
             if !progress.more {
                 // Everything that may have been read before has been read again.
                 log.reread = false;
@@ -283,7 +284,7 @@ struct Into<'a> {
     logs: &'a mut BTreeMap<PathBuf, LogWork>,
     now: Millis,
     out: &'a mut Vec<Attempt>,
-    each: &'a mut dyn FnMut(Attempt, bool),
+    taker: &'a mut dyn Inlet,
 }
 
 impl Into<'_> {
@@ -296,8 +297,13 @@ impl Sink for Into<'_> {
     fn lines(&mut self, log: &Path, bytes: &[u8]) {
         let work = self.logs.entry(log.to_owned()).or_default();
         work.lines(self.config, self.library, bytes, self.now, self.out);
-        let reread = work.reread;
-        self.out.drain(..).for_each(|attempt| (self.each)(attempt, reread));
+        let (reread, reached) = (work.reread, work.reached());
+        self.out.drain(..).for_each(|attempt| self.taker.take(log, attempt, reread));
+        self.taker.reached(log, reached, true);
+    }
+
+    fn turn(&self, log: &Path) -> usize {
+        self.taker.turn(log)
     }
 
     fn gap(&mut self, log: &Path, why: &str) {

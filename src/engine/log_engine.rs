@@ -168,6 +168,11 @@ impl Engine {
         }
     }
 
+    /// The time of the last record that was understood, in the stream that is furthest.
+    pub fn reached(&self) -> Option<Millis> {
+        self.streams.list.iter().filter_map(|writer| writer.stream.last_ts()).max()
+    }
+
     /// Time passed: records that waited for others are finished.
     pub fn tick(&mut self, now: Millis, out: &mut Vec<Attempt>) {
         self.each(out, |stream, around| stream.tick(now, around));

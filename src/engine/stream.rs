@@ -94,6 +94,11 @@ impl Stream {
         Stream { headers: HeaderReader::new(declared), ..Stream::default() }
     }
 
+    /// The time of the last record.
+    pub(super) fn last_ts(&self) -> Option<Millis> {
+        self.last_ts
+    }
+
     pub(super) fn state(&self) -> StreamState {
         StreamState {
             headers: self.headers.state(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::RegexBuilder;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::Faults;
@@ -16,7 +16,7 @@ use super::load_record::{colours, endings, framing, keys, lists, secret, structu
 use super::matcher::Matcher;
 use super::pattern::{Element, MOST_OPTIONAL, Pattern, PatternError, near, spelled_out};
 use super::reader::{Reader, Table, Text};
-use super::rule::{Because, EchoForm, FieldPattern, Grammar, Header, How, Multiline, Outcome, Rule, Sample, Way};
+use super::rule::{Because, EchoForm, FieldPattern, Grammar, Header, How, MadeUp, Maker, Multiline, Outcome, Rule, Sample, Way};
 use super::texts::Texts;
 use crate::model::{Field, Reason};
 use crate::record::time::TimeFormat;
@@ -73,15 +73,12 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         headers.extend(Pattern::parse_header("{message}").ok().map(|pattern| Header { pattern }));
     }
     let nobody = top.texts(reader, "nobody").into_iter().map(|text| text.value.into_bytes()).collect();
-    let made_up = top.texts(reader, "made_up");
-    let made_up = made_up.iter().filter_map(|text| pattern(reader, text)).map(|pattern| Matcher::new(&pattern)).collect();
     let bytes = |texts: Vec<Text>| texts.into_iter().map(|text| text.value.into_bytes());
-    let assigned = top.tables(reader, "assigned").into_iter().filter_map(|(table, span)| assigned(reader, table, span)).collect();
+    let made_up = top.tables(reader, "made_up").into_iter().filter_map(|(table, span)| made_up(reader, table, span)).collect();
     let no_username = bytes(top.texts(reader, "no_username")).collect();
     let tls = bytes(top.texts(reader, "tls_transports")).map(|text| (text, true)).collect::<Vec<_>>();
     let transports = tls.into_iter().chain(bytes(top.texts(reader, "plain_transports")).map(|text| (text, false))).collect();
     let keys = keys(reader, &mut top);
-    let random_ids = top.texts(reader, "random_ids").iter().filter_map(|text| random_id(reader, text)).collect();
     let cut_at = top.number(reader, "cut_at", 64..=1 << 20).unwrap_or(usize::MAX);
     let colours = colours(reader, &mut top);
     let framing = framing(reader, &mut top);
@@ -90,14 +87,14 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let tells = top.tables(reader, "tells").into_iter().filter_map(|(table, span)| tells(reader, table, span)).collect();
     let install = install(reader, &mut top);
     let own_texts = Texts { entries: top.tables(reader, "text").into_iter().map(|(table, span)| text(reader, table, span)).collect() };
-    let made_up_random = top.flag(reader, "made_up_random").unwrap_or(false);
     let multiline: Vec<Multiline> =
         top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span, framing.is_some())).collect();
     let echoes = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
     let endings = endings(reader, &mut top);
+    let logs = top.texts(reader, "logs").into_iter().map(|text| text.value).collect();
     let mut rules: Vec<Rule> = Vec::new();
     let mut places: Vec<(String, Range<usize>)> = Vec::new();
-    let mut named = Vec::new();
+    let mut named = Named::default();
     let tables = top.tables(reader, "rule");
     let has_rules = !tables.is_empty();
     for (table, span) in tables {
@@ -109,12 +106,9 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
             rules.push(rule);
         }
     }
-    for text in named {
-        if !rules.iter().any(|rule| rule.name == text.value && rule.outcome == Outcome::Context) {
-            let contexts = rules.iter().filter(|rule| rule.outcome == Outcome::Context).map(|rule| rule.name.as_str());
-            let help = near(&text.value, contexts, "the contexts are");
-            reader.fault(text.span.clone(), format!("no context rule is called \"{}\"", text.value), help);
-        }
+    named.judge(reader, &rules);
+    for text in named.refusals {
+        rules.iter_mut().filter(|rule| rule.name == text.value).for_each(|rule| rule.has_twin = true);
     }
     if !has_rules {
         reader.fault(span.start..span.start, "a grammar without rules finds nothing", "expected [[rule]]");
@@ -136,8 +130,6 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         headers,
         nobody,
         made_up,
-        random_ids,
-        assigned,
         no_username,
         transports,
         keys,
@@ -145,7 +137,6 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         colours,
         framing,
         structures,
-        made_up_random,
         multiline,
         echoes,
         index: Index::new(&rules),
@@ -156,22 +147,31 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         secrets,
         tells,
         install,
+        logs,
     })
 }
 
-/// `before{count}`
-fn random_id(reader: &mut Reader<'_>, text: &Text) -> Option<(Vec<u8>, usize)> {
-    let parts = text.value.strip_suffix('}').and_then(|text| text.split_once('{'));
-    let parts =
-        parts.and_then(|(before, count)| Some((before.as_bytes().to_vec(), count.parse().ok().filter(|count| (8..=64).contains(count))?)));
-    if parts.is_none() {
-        reader.fault(
-            text.span.clone(),
-            "not a form of random client IDs",
-            "expected what stands before them, and how many letters and digits: \"x-{16}\"",
-        );
+/// The rules that other rules speak of.
+#[derive(Default)]
+struct Named {
+    contexts: Vec<Text>,
+    refusals: Vec<Text>,
+}
+
+impl Named {
+    /// Are there such rules?
+    fn judge(&self, reader: &mut Reader<'_>, rules: &[Rule]) {
+        let kinds = [(&self.contexts, Outcome::Context, "context"), (&self.refusals, Outcome::Refused, "refusal")];
+        for (texts, outcome, word) in kinds {
+            for text in texts {
+                let fitting = rules.iter().filter(|rule| rule.outcome == outcome).map(|rule| rule.name.as_str());
+                if !fitting.clone().any(|name| name == text.value) {
+                    let help = near(&text.value, fitting, &format!("the {word}s are"));
+                    reader.fault(text.span.clone(), format!("no {word} rule is called \"{}\"", text.value), help);
+                }
+            }
+        }
     }
-    parts
 }
 
 pub(super) fn pattern(reader: &mut Reader<'_>, text: &Text) -> Option<Pattern> {
@@ -226,29 +226,29 @@ fn noted<T>(reader: &mut Reader<'_>, text: &Text, result: Result<T, Vec<PatternE
     }
 }
 
-/// `[[assigned]]`: regular expressions, all of which must be found in an ID.
-fn assigned<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<Vec<Regex>> {
-    let mut table = reader.table(table, span.clone(), "[[assigned]]");
+/// `[[made_up]]`: how the IDs look that the broker makes up.
+fn made_up<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<MadeUp> {
+    let mut table = reader.table(table, span.clone(), "[[made_up]]");
+    let like = table.texts(reader, "like");
+    let like: Vec<Matcher> = like.iter().filter_map(|text| pattern(reader, text)).map(|pattern| Matcher::new(&pattern)).collect();
     let texts = table.texts(reader, "all");
+    let by = if table.flag(reader, "only_broker").unwrap_or(false) { Maker::Broker } else { Maker::Perhaps };
+    let random_bits = table.flag(reader, "random_bits").unwrap_or(false);
     table.finish(reader);
-    if texts.is_empty() {
-        reader.fault(span, "\"all\" says how such an ID looks", "expected regular expressions, all of which must be found in it");
+    if texts.is_empty() && like.is_empty() {
+        let help = "expected like = [\"a pattern of it\"], or all = [\"regular expressions, all of which are found in it\"]";
+        reader.fault(span, "nothing says how such an ID looks", help);
         return None;
     }
-    texts
-        .iter()
-        .map(|text| match RegexBuilder::new(&text.value).unicode(false).size_limit(1 << 20).build() {
-            Ok(regex) => Some(regex),
-            Err(error) => {
-                reader.fault(
-                    text.span.clone(),
-                    format!("this is no regular expression: {error}"),
-                    "expected what the Rust crate regex reads",
-                );
-                None
-            }
-        })
-        .collect()
+    let regexes = texts.iter().map(|text| match RegexBuilder::new(&text.value).unicode(false).size_limit(1 << 20).build() {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            let message = format!("this is no regular expression: {error}");
+            reader.fault(text.span.clone(), message, "expected what the Rust crate regex reads");
+            None
+        }
+    });
+    Some(MadeUp { all: regexes.collect::<Option<_>>()?, like, by, random_bits })
 }
 
 fn multiline<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>, framed: bool) -> Option<Multiline> {
@@ -293,7 +293,7 @@ fn rule<'s>(
     table: &DeTable<'s>,
     span: Range<usize>,
     endings: &BTreeMap<String, Vec<Text>>,
-    named: &mut Vec<Text>,
+    named: &mut Named,
 ) -> Option<(Rule, Range<usize>)> {
     let mut table = reader.table(table, span.clone(), "a rule");
     let name = table.needed(reader, "name");
@@ -323,7 +323,9 @@ fn rule<'s>(
     let reason_tls = table.texts(reader, "reason_tls").iter().filter_map(|text| one_reason(reader, text)).collect();
     let words = table.text(reader, "words").map(|text| text.value);
     let after = table.texts(reader, "after");
-    named.extend(after.iter().cloned());
+    named.contexts.extend(after.iter().cloned());
+    let same_as = table.texts(reader, "same_as");
+    named.refusals.extend(same_as.iter().cloned());
     let mut rule = Rule {
         name: name.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
         outcome: outcome.unwrap_or(Outcome::Nothing),
@@ -369,6 +371,8 @@ fn rule<'s>(
         blurred: table.texts(reader, "blurred").into_iter().map(|text| text.value.into_bytes()).collect(),
         look_back: table.flag(reader, "look_back").unwrap_or(false),
         forgeable: table.texts(reader, "forgeable").into_iter().map(|text| text.value.into_bytes()).collect(),
+        has_twin: !same_as.is_empty(),
+        same_as: same_as.into_iter().map(|text| text.value).collect(),
         reason,
         ways,
     };
@@ -436,6 +440,9 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
     }
     if rule.look_back && !matches!(rule.outcome, Outcome::Torn | Outcome::Refused) {
         reader.fault(place.clone(), "\"look_back\" is for the end of a record that was torn", "expected outcome = \"torn\" or \"refused\"");
+    }
+    if !rule.same_as.is_empty() && rule.outcome != Outcome::Refused {
+        reader.fault(place.clone(), "\"same_as\" names the records that tell the same refusal", "expected outcome = \"refused\"");
     }
     for way in &rule.ways {
         if !matches!(rule.outcome, Outcome::Nothing | Outcome::Torn) && way.literal.len() < literal::GOOD {

@@ -371,6 +371,7 @@ fn number(digits: &[u8]) -> u32 {
 /// An address as brokers print it, also as the numbers of an Erlang tuple (`192,0,2,7`). A scope (`%eth0`) is left out; an IPv4 address in IPv6 clothes is the IPv4 address.
 pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(bytes).ok()?;
+    let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address = text.split_once('%').map_or(text, |(address, _)| address);
     // Every address starts so; it spares the parser most words.
     if !address.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':') {

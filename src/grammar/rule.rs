@@ -25,15 +25,8 @@ pub struct Grammar {
     pub headers: Vec<Header>,
     /// What the broker prints where it does not know the client ID.
     pub nobody: Vec<Vec<u8>>,
-    /// Client IDs that the broker makes up for clients that send none. They are matched as patterns over the ID.
-    pub made_up: Vec<Matcher>,
-    /// They end in 128 random bits: what a library makes, a UUID of RFC 9562, has a version and a variant in it.
-    pub made_up_random: bool,
-    /// Clients that send no ID are given this and so many random letters and digits.
-    pub random_ids: Vec<(Vec<u8>, usize)>,
-    /// The same by regular expressions, all of which must be found in the ID, where they leave no doubt: the client counts as one
-    /// that sent no ID.
-    pub assigned: Vec<Vec<Regex>>,
+    /// Client IDs that the broker makes up for clients that send none.
+    pub made_up: Vec<MadeUp>,
     /// Usernames that the broker prints where the client sent none.
     pub no_username: Vec<Vec<u8>>,
     /// Beginnings of a `{transport}` (or ends, after a `*`) that say that the listener uses TLS (true) or not (false); the longest that fits counts.
@@ -68,6 +61,45 @@ pub struct Grammar {
     pub tells: Vec<Tells>,
     /// Where an installed one keeps its log and settings.
     pub install: Option<super::install::Install>,
+    /// The names of the log files that the product writes side by side, where it writes several.
+    pub logs: Vec<String>,
+}
+
+/// A form of client IDs that the broker makes up for clients that send none.
+#[derive(Debug)]
+pub struct MadeUp {
+    /// Patterns of the whole ID, any of which may fit.
+    pub like: Vec<Matcher>,
+    /// Regular expressions, all of which must be found in it.
+    pub all: Vec<Regex>,
+    /// Who makes such IDs.
+    pub by: Maker,
+    /// It ends in 128 random bits: what a library makes, a UUID of RFC 9562, has a version and a variant in it.
+    pub random_bits: bool,
+}
+
+/// Who makes client IDs of a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// Nobody but the broker: such an ID names no client.
+    Broker,
+    /// Clients may send them as well: such an ID is not certain.
+    Perhaps,
+}
+
+impl MadeUp {
+    fn fits(&self, client_id: &[u8]) -> bool {
+        let like = self.like.is_empty() || self.like.iter().any(|pattern| pattern.run(client_id).is_some());
+        like && self.all.iter().all(|regex| regex.is_match(client_id))
+    }
+}
+
+/// Whether it ends like a UUID, but is none of RFC 9562.
+fn is_no_uuid(client_id: &[u8]) -> bool {
+    let form = |(at, byte): (usize, &u8)| if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() };
+    let uuid = client_id.len().checked_sub(36).and_then(|start| client_id.get(start..));
+    let uuid = uuid.filter(|uuid| uuid.iter().enumerate().all(form));
+    uuid.is_some_and(|uuid| !(matches!(uuid[14], b'1'..=b'8') && matches!(uuid[19], b'8' | b'9' | b'A' | b'B' | b'a' | b'b')))
 }
 
 /// What names a conversation.
@@ -392,6 +424,10 @@ pub struct Rule {
     pub doubt_tls: Vec<Field>,
     /// A client ID that holds one of these may be part of another record, written by an accepted client.
     pub forgeable: Vec<Vec<u8>>,
+    /// The records of these rules tell the same attempt, after this one, perhaps in another log of the product.
+    pub same_as: Vec<String>,
+    /// Another record may tell the same attempt: it names some, or is named by one.
+    pub has_twin: bool,
 }
 
 /// One way in which a rule's record reads.
@@ -532,24 +568,12 @@ impl Grammar {
 
     /// Whether the broker may have made this client ID up for a client that sent none.
     pub fn is_made_up(&self, client_id: &[u8]) -> bool {
-        self.made_up.iter().any(|pattern| pattern.run(client_id).is_some())
+        self.made_up.iter().any(|form| form.by == Maker::Perhaps && form.fits(client_id))
     }
 
-    /// Whether this client ID is one that the broker gives to a client that sends none. Of many letters and digits all sorts must be there.
-    pub fn is_random(&self, client_id: &[u8]) -> bool {
-        self.random_ids.iter().any(|(before, count)| {
-            client_id.strip_prefix(before.as_slice()).is_some_and(|random| {
-                let sorts = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit];
-                random.len() == *count
-                    && random.iter().all(u8::is_ascii_alphanumeric)
-                    && (!before.is_empty() || sorts.iter().all(|sort| random.iter().any(sort)))
-            })
-        })
-    }
-
-    /// Whether the broker made this client ID up for a client that sent none.
-    pub fn is_assigned(&self, client_id: &[u8]) -> bool {
-        self.assigned.iter().any(|all| all.iter().all(|regex| regex.is_match(client_id)))
+    /// Whether this client ID is one that only the broker makes up: the client has none.
+    pub fn is_nobodys(&self, client_id: &[u8]) -> bool {
+        self.made_up.iter().any(|form| form.by == Maker::Broker && form.fits(client_id))
     }
 
     /// Whether the broker prints this where the client sent no username.
@@ -568,11 +592,7 @@ impl Grammar {
 
     /// Whether nobody but the broker makes such a client ID up.
     pub fn is_surely_made_up(&self, client_id: &[u8]) -> bool {
-        let uuid = client_id.len().checked_sub(36).and_then(|start| client_id.get(start..));
-        let form = |(at, byte): (usize, &u8)| if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() };
-        let uuid = uuid.filter(|uuid| uuid.iter().enumerate().all(form));
-        let valid = uuid.is_some_and(|uuid| matches!(uuid[14], b'1'..=b'8') && matches!(uuid[19], b'8' | b'9' | b'A' | b'B' | b'a' | b'b'));
-        self.made_up_random && uuid.is_some() && !valid && self.is_made_up(client_id)
+        self.made_up.iter().any(|form| form.random_bits && form.fits(client_id) && is_no_uuid(client_id))
     }
 
     /// Whether only this product writes such a message.

@@ -31,6 +31,7 @@ fn row(client_id: Option<&str>, address: Option<&str>, peer: Option<&str>) -> Ro
         evidence: vec!["refused".to_owned()],
         peer: peer.map(|peer| peer.parse().unwrap()),
         upstream: None,
+        twin: None,
     }
 }
 

@@ -82,6 +82,21 @@ pub enum Ending {
     Silent,
 }
 
+/// What is needed to put two records of one attempt together.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Twin {
+    /// The rule that took the record.
+    pub rule: String,
+    /// The rules whose records tell the same attempt; empty: it is one of these itself.
+    pub same_as: Vec<String>,
+    /// The broker's words.
+    pub words: Vec<String>,
+    /// How much its reason tells.
+    pub weight: usize,
+    /// Its reason is a general one, which counts only where the other record gives none.
+    pub general: bool,
+}
+
 /// What a terminator's log says of a connection that it handed on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {

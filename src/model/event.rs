@@ -117,6 +117,7 @@ mod tests {
             evidence: Vec::new(),
             peer: None,
             upstream: None,
+            twin: None,
         }
     }
 

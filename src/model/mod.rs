@@ -5,7 +5,7 @@ mod event;
 mod reason;
 mod row;
 
-pub use attempt::{Attempt, Change, ClientKey, Ending, Identity, Link};
+pub use attempt::{Attempt, Change, ClientKey, Ending, Identity, Link, Twin};
 pub use event::{Event, EventKind, Told};
 pub use reason::{Family, Reason};
 pub use row::{Field, Row};

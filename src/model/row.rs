@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, Millis, Reason};
+use super::{Identity, Millis, Reason, Twin};
 
 /// A field of the row, by the name that the API uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,6 +66,9 @@ pub struct Row {
     /// A terminator's own end of the connection to the broker on which it handed this attempt on. Neither stored nor shown.
     #[serde(skip)]
     pub upstream: Option<(Option<IpAddr>, u16)>,
+    /// Another record of the broker may tell the same attempt. Neither stored nor shown.
+    #[serde(skip)]
+    pub twin: Option<Box<Twin>>,
 }
 
 impl Row {

@@ -99,8 +99,10 @@ fn rule(number: usize, template: &template::Template) -> String {
     let refused = template.refused;
     let (outcome, reason) = if refused { ("refused", "reason = [\"other\"]\n") } else { ("nothing", "") };
     let words = if refused { format!("words = {}\n", quoted(&template.words)) } else { String::new() };
+    let which =
+        if template.several_addresses { "# Which address is the client's? Capture that as {client_ip}:{client_port}.\n" } else { "" };
     format!(
-        "# Is this a refused connect? Whose? Capture {{client_id}} and {{username}} where they stand, and name the reason.\n[[rule]]\nname = \"line-{number}\"\nmatch = {}\noutcome = \"{outcome}\"\n{reason}{words}",
+        "{which}# Is this a refused connect? Whose? Capture {{client_id}} and {{username}} where they stand, and name the reason.\n[[rule]]\nname = \"line-{number}\"\nmatch = {}\noutcome = \"{outcome}\"\n{reason}{words}",
         quoted(&template.pattern)
     )
 }

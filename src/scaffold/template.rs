@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// Words of lines that are about a failure at all.
-const SUSPICIOUS: [&str; 17] = [
+const SUSPICIOUS: [&str; 28] = [
     "refus",
     "denied",
     "reject",
@@ -21,6 +21,17 @@ const SUSPICIOUS: [&str; 17] = [
     "error",
     "disconnect",
     "not allowed",
+    "not valid",
+    "cannot",
+    "permit",
+    "didn't",
+    "unable",
+    "missing",
+    "exceed",
+    "unsupported",
+    "unacceptable",
+    "expired",
+    "limit",
 ];
 /// Words that say that somebody was refused.
 const REFUSED: [&str; 11] = [
@@ -58,6 +69,8 @@ pub(super) struct Template {
     pub(super) refused: bool,
     /// What it says, without what differs from line to line.
     pub(super) words: String,
+    /// It holds several addresses, and nothing says which is the client's.
+    pub(super) several_addresses: bool,
 }
 
 /// The kind of a message; none when it does not speak of a failure.
@@ -66,7 +79,9 @@ pub(super) fn of(message: &str) -> Option<Template> {
     if !SUSPICIOUS.iter().any(|word| lower.contains(word)) {
         return None;
     }
-    let (mut pattern, mut words, mut rest, mut address) = (String::new(), String::new(), message, false);
+    let (mut pattern, mut words, mut rest) = (String::new(), String::new(), message);
+    let addresses = addresses(message);
+    let client = clients(message, &addresses);
     while let Some(c) = rest.chars().next() {
         let token: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || ".:_-".contains(*c)).collect();
         let token = token.trim_end_matches([':', '.', '-']);
@@ -82,10 +97,15 @@ pub(super) fn of(message: &str) -> Option<Template> {
             pattern.push_str(&rest[length - 1..length]);
             words.push('…');
             rest = &rest[length..];
-        } else if !address && let Some(port) = endpoint(token) {
-            pattern.push_str(if port { "{client_ip}:{client_port}" } else { "{client_ip}" });
+        } else if let Some(port) = endpoint(token) {
+            let is_clients = client == Some(message.len() - rest.len());
+            pattern.push_str(match (is_clients, port) {
+                (true, true) => "{client_ip}:{client_port}",
+                (true, false) => "{client_ip}",
+                (false, true) => "{_:ip}:{_:port}",
+                (false, false) => "{_:ip}",
+            });
             words.push('…');
-            address = true;
             rest = &rest[token.len()..];
         } else if !token.is_empty() && token.bytes().any(|byte| byte.is_ascii_digit()) {
             pattern.push_str("{_:word}");
@@ -101,7 +121,43 @@ pub(super) fn of(message: &str) -> Option<Template> {
         }
     }
     crate::grammar::Pattern::parse(&pattern).ok()?;
-    Some(Template { pattern, refused: REFUSED.iter().any(|word| lower.contains(word)), words })
+    let several_addresses = client.is_none() && addresses.len() > 1;
+    Some(Template { pattern, several_addresses, refused: REFUSED.iter().any(|word| lower.contains(word)), words })
+}
+
+/// Where addresses stand in a message.
+fn addresses(message: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(c) = message[at..].chars().next() {
+        let rest = &message[at..];
+        let token: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || ".:_-".contains(*c)).collect();
+        let token = token.trim_end_matches([':', '.', '-']);
+        if endpoint(token).is_some() {
+            found.push(at);
+        }
+        at += if token.is_empty() { c.len_utf8() } else { token.len() };
+    }
+    found
+}
+
+/// Which of them is the client's: the only one, or the one before which a word says so. A wrong address is worse than none.
+fn clients(message: &str, addresses: &[usize]) -> Option<usize> {
+    const TELLING: [&str; 6] = ["r:/", "remote", "peer", "from ", "client", "source"];
+    match addresses {
+        [] => None,
+        [only] => Some(*only),
+        several => {
+            let mut begins = 0;
+            let mut told = several.iter().copied().filter(|at| {
+                // What stands between it and the address before it.
+                let before = message[begins..*at].to_ascii_lowercase();
+                begins = *at;
+                TELLING.iter().any(|word| before.contains(word))
+            });
+            told.next().filter(|_| told.next().is_none())
+        }
+    }
 }
 
 /// The length of a text in quotes at the start, with them.
@@ -150,6 +206,10 @@ mod tests {
         assert_eq!(of("listener started"), None);
         let template = of("rejected the credentials CId=evil, username=x, username=y").unwrap();
         assert_eq!(template.pattern, "rejected the credentials CId={client_id}, username={username}, username=y");
+        let two = of("[id: 0x1c, L:/10.0.0.5:1883 - R:/192.0.2.7:55012] rejected").unwrap();
+        assert_eq!(two.pattern, "[id: {_:word} L:/{_:ip}:{_:port} - R:/{client_ip}:{client_port}] rejected");
+        let two = of("rejected 10.0.0.5:1883 -> 192.0.2.7:55012").unwrap();
+        assert_eq!((two.pattern.as_str(), two.several_addresses), ("rejected {_:ip}:{_:port} -> {_:ip}:{_:port}", true));
         assert_eq!(of("login of clientid: 'a b' failed").unwrap().pattern, "login of clientid: '{client_id}' failed");
     }
 }

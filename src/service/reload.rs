@@ -1,5 +1,6 @@
 //! A new configuration in the place of the old one, all of it or nothing.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::sockets::Sockets;
@@ -11,6 +12,7 @@ use crate::engine::Options;
 use crate::grammar::Library;
 use crate::own_log::OwnLog;
 use crate::source::{self, SourceSpec};
+use crate::twin::{Shelf, brokers};
 
 /// What runs, and how it was asked for.
 pub struct Runs {
@@ -128,7 +130,20 @@ fn clash(new: &[Listen], old: &[Listen]) -> Option<String> {
 
 /// The sources as the daemon runs them. That each grammar exists has been checked.
 pub fn daemon_sources(config: &Config, library: &Library) -> Vec<daemon::SourceConfig> {
-    config.sources.iter().map(|source| daemon_source(source, &config.journalctl, library)).collect()
+    let grammars: Vec<_> = config.sources.iter().map(|source| source.grammar.as_deref().and_then(|name| library.get(name))).collect();
+    let first = |source: &SourceConfig| source.paths.first().map(PathBuf::from).unwrap_or_default();
+    let files: Vec<PathBuf> = config.sources.iter().map(first).collect();
+    let shelves = files.iter().zip(&grammars).map(|(path, grammar)| Shelf { grammar: grammar.map(|grammar| &**grammar), path });
+    let numbers = brokers(&shelves.collect::<Vec<_>>());
+    let sources = config.sources.iter().zip(numbers).map(|(source, number)| {
+        let mut made = daemon_source(source, &config.journalctl, library);
+        // The other log of a broker that is read already.
+        if source.broker.is_none() {
+            made.options.settings.broker.clone_from(&config.sources[number].name);
+        }
+        made
+    });
+    sources.collect()
 }
 
 /// A source as the daemon runs it; `journalctl` reads the journal for it.
@@ -144,7 +159,11 @@ pub fn daemon_source(source: &SourceConfig, journalctl: &[String], library: &Lib
         spec,
         grammar: source.grammar.as_deref().and_then(|name| library.get(name)).cloned(),
         options: Options {
-            settings: Settings { broker: source.name.clone(), tls_ports: source.tls_ports.clone(), ..Settings::default() },
+            settings: Settings {
+                broker: source.broker.clone().unwrap_or_else(|| source.name.clone()),
+                tls_ports: source.tls_ports.clone(),
+                ..Settings::default()
+            },
             zone: source.zone.clone(),
             time_format: source.time_format.clone(),
             proxies: source.proxies.clone(),

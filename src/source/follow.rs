@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::decide::Holder;
 use super::discover::{expand, without_rotated};
@@ -34,6 +35,8 @@ pub struct Follower {
     buf: Vec<u8>,
     /// The directories in which names were looked for, and their times of change before that.
     listed: Vec<(PathBuf, Option<i64>)>,
+    /// What the last pass left unread.
+    unread: Vec<Arc<Path>>,
 }
 
 impl Follower {
@@ -59,6 +62,7 @@ impl Follower {
             first: 0,
             buf: Vec::new(),
             listed: Vec::new(),
+            unread: Vec::new(),
         };
         // A log that a pattern once found is followed on even if its file is away at the moment.
         let patterns: Vec<glob::Pattern> = follower.spec.paths.iter().filter_map(|path| glob::Pattern::new(path).ok()).collect();
@@ -97,9 +101,11 @@ impl Follower {
         }
         let mut left = budget;
         let mut waiting: Vec<usize> = (0..self.logs.len()).map(|n| (n + self.first) % self.logs.len()).collect();
-        while !waiting.is_empty() && left > 0 {
+        let mut round = None;
+        // A round in which nothing was read gives the others their turn.
+        while !waiting.is_empty() && left > 0 && round.replace((waiting.len(), left)) != Some((waiting.len(), left)) {
             waiting.retain(|&at| {
-                let mut turn = left.min(TURN);
+                let mut turn = left.min(TURN).min(sink.turn(&self.logs[at].path));
                 let before = turn;
                 let others = |id| claims.get(&id).is_some_and(|&holder| holder != at);
                 let log = &mut self.logs[at];
@@ -114,6 +120,7 @@ impl Follower {
         if waiting.is_empty() && self.buf.capacity() > KEPT {
             self.buf = Vec::new();
         }
+        self.unread = waiting.iter().map(|at| Arc::clone(&self.logs[*at].path)).collect();
         Progress { more: !waiting.is_empty(), bytes: budget - left }
     }
 
@@ -126,6 +133,11 @@ impl Follower {
         let mut elsewhere: Vec<&Position> = self.stored.values().flatten().collect();
         elsewhere.sort_by(|a, b| (&a.log, a.order).cmp(&(&b.log, b.order)));
         patterns.chain(elsewhere.into_iter().cloned()).chain(self.logs.iter().flat_map(Log::positions)).collect()
+    }
+
+    /// Whether the last pass left something of this log unread.
+    pub fn has_more(&self, log: &Path) -> bool {
+        self.unread.iter().any(|unread| **unread == *log)
     }
 
     /// How each log stands.

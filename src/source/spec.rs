@@ -53,6 +53,10 @@ pub trait Sink {
     fn lines(&mut self, log: &Path, bytes: &[u8]);
     /// Bytes were, or may have been, lost between what was handed over and what comes.
     fn gap(&mut self, log: &Path, why: &str);
+    /// How many bytes of this log may be read now, for the sake of what other logs say of the same time.
+    fn turn(&self, _log: &Path) -> usize {
+        usize::MAX
+    }
     /// The file is read from its beginning although its start is one that was read before: rows may come again.
     fn reread(&mut self, log: &Path);
 }

@@ -149,6 +149,7 @@ impl Texts {
             client_id,
             peer: None,
             upstream: None,
+            twin: None,
         }
     }
 

@@ -25,7 +25,7 @@ prop_compose! {
         let evidence = lines.into_iter().map(line).collect();
         Row {
             client_id, ip_address, ts, username, password_provided, tls_used, reason, reason_code, alternatives, inferred, identity, broker,
-            attempts, first_ts, evidence, peer: None, upstream: None,
+            attempts, first_ts, evidence, peer: None, upstream: None, twin: None,
         }
     }
 }
@@ -91,6 +91,7 @@ fn a_usual_row_takes_less_than_a_hundred_bytes() {
         ],
         peer: None,
         upstream: None,
+        twin: None,
     };
     let mut out = Vec::new();
     Texts::default().pack(&row, &mut out);

@@ -46,6 +46,7 @@ pub(crate) fn row(client_id: &str, ts: Millis) -> Row {
         evidence: vec!["<script>".to_owned()],
         peer: None,
         upstream: None,
+        twin: None,
     }
 }
 

@@ -297,6 +297,7 @@ fn row(n: u64, at: u64) -> Row {
         first_ts: ts,
         peer: None,
         upstream: None,
+        twin: None,
     }
 }
 

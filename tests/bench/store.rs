@@ -217,6 +217,7 @@ fn row(n: u64, ts: i64) -> Row {
         evidence,
         peer: None,
         upstream: None,
+        twin: None,
     }
 }
 

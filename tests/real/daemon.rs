@@ -18,6 +18,9 @@ pub(crate) struct Setup {
     pub(crate) dir: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) tls_ports: Vec<u16>,
+    /// What stands behind each `--log`.
+    pub(crate) logs: Vec<String>,
+    pub(crate) timezone: Option<String>,
 }
 
 /// A running daemon. Killed when dropped.
@@ -30,7 +33,9 @@ pub(crate) struct Daemon {
 impl Setup {
     /// A daemon that reads `mosquitto.log` of this directory and keeps its table there.
     pub(crate) fn new(dir: &std::path::Path) -> Setup {
-        Setup { dir: dir.to_owned(), log: dir.join("mosquitto.log"), tls_ports: vec![] }
+        let log = dir.join("mosquitto.log");
+        let logs = vec![format!("mosquitto={}", log.display())];
+        Setup { dir: dir.to_owned(), log, tls_ports: vec![], logs, timezone: None }
     }
 
     /// Where the rows are kept.
@@ -57,7 +62,13 @@ impl Setup {
     pub(crate) fn start(&self) -> Daemon {
         let stderr = std::fs::OpenOptions::new().create(true).append(true).open(self.dir.join("turnaway.stderr")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_turnaway"));
-        command.arg("run").arg("--log").arg(format!("mosquitto={}", self.log.display()));
+        command.arg("run");
+        for log in &self.logs {
+            command.arg("--log").arg(log);
+        }
+        if let Some(zone) = &self.timezone {
+            command.arg("--timezone").arg(zone);
+        }
         command.arg("--db").arg(self.db()).args(["--listen", "127.0.0.1:0", "--listen"]).arg(format!("unix:{}", self.socket().display()));
         for port in &self.tls_ports {
             command.args(["--tls-port", &port.to_string()]);

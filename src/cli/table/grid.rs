@@ -89,6 +89,7 @@ impl Lines {
             evidence: Vec::new(),
             peer: None,
             upstream: None,
+            twin: None,
         });
         let (columns, time_format) = fitted(&rows, look, true);
         let layout = columns.iter().map(|column| (column.title, column.width)).collect();

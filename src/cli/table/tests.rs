@@ -25,6 +25,7 @@ fn row(client_id: &str) -> Row {
         evidence: vec!["1767225600: Client x".to_owned(), "second".to_owned()],
         peer: None,
         upstream: None,
+        twin: None,
     }
 }
 

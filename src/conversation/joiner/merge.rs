@@ -92,6 +92,7 @@ pub(super) fn add(earlier: &mut Context, mut later: Context) {
     earlier.ts = later.ts;
     earlier.ts_inferred = later.ts_inferred;
     earlier.read_at = later.read_at;
+    earlier.twin = later.twin.or(earlier.twin.take());
     for rule in later.rules {
         if !earlier.rules.contains(&rule) {
             earlier.rules.push(rule);

@@ -51,6 +51,7 @@ fn row(client: &str, ts: Millis, inferred: Vec<Field>) -> Box<Row> {
         evidence: Vec::new(),
         peer: None,
         upstream: None,
+        twin: None,
     })
 }
 

@@ -116,6 +116,7 @@ pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         evidence: json(row, 14)?,
         peer: None,
         upstream: None,
+        twin: None,
     })
 }
 

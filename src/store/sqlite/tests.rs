@@ -24,6 +24,7 @@ fn row(client_id: &str, ts: Millis) -> Row {
         evidence: vec!["x".repeat(900)],
         peer: None,
         upstream: None,
+        twin: None,
     }
 }
 
