@@ -90,7 +90,7 @@ impl Ingest {
         for config in &configs {
             fresh.push(match self.sources.iter().find(|source| source.config.spec.name == config.spec.name) {
                 Some(source) => Fresh::Streams(source.new_streams(config, &bell)?),
-                None => Fresh::Source(Source::open(config.clone(), &library, &loaded.positions, &loaded.conversations, &bell)?),
+                None => Fresh::Source(Box::new(Source::open(config.clone(), &library, &loaded.positions, &loaded.conversations, &bell)?)),
             });
         }
         let mut changed = Changed::default();
@@ -109,7 +109,7 @@ impl Ingest {
                 }
                 (Fresh::Source(source), _) => {
                     changed.added.push(name);
-                    source
+                    *source
                 }
                 // Names differ, so each is taken once.
                 (Fresh::Streams(_), None) => continue,
@@ -131,5 +131,5 @@ impl Ingest {
 enum Fresh {
     /// It is there already; these streams are not.
     Streams(Vec<crate::source::Stream>),
-    Source(Source),
+    Source(Box<Source>),
 }

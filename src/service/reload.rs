@@ -14,6 +14,9 @@ use crate::own_log::OwnLog;
 use crate::source::{self, SourceSpec};
 use crate::twin::{Shelf, brokers};
 
+/// Makes what finds the logs of installed products.
+pub(super) type Find = Arc<dyn Fn(&Arc<Library>) -> Finder + Send + Sync>;
+
 /// What runs, and how it was asked for.
 pub struct Runs {
     /// The command line: it goes on standing above the file.
@@ -23,7 +26,7 @@ pub struct Runs {
     /// Our own log.
     pub log: OwnLog,
     /// Makes what finds the logs of installed products, where no source is configured.
-    pub find: Arc<dyn Fn(&Arc<Library>) -> Finder + Send + Sync>,
+    pub find: Find,
     /// The reading thread.
     pub changer: Changer,
     /// What a socket unit made.
