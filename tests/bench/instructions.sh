@@ -35,7 +35,10 @@ for kind in mosquitto docker emqx-json flood; do
   else
     verdict=$(awk -v now="$per" -v known="$known" -v tolerance=$tolerance 'BEGIN {
       change = (now / known - 1) * 100
-      printf "%+.1f %% %s", change, change > tolerance ? "SLOWER" : change < -tolerance ? "faster: keep the new number with --write" : "" }')
+      word = ""
+      if (change > tolerance) word = "SLOWER"
+      if (change < -tolerance) word = "faster: keep the new number with --write"
+      printf "%+.1f %% %s", change, word }')
     echo "$build $kind: $per instructions for each byte, $known kept: $verdict"
     case $verdict in *SLOWER*) failed=1 ;; esac
   fi
