@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+#[path = "support/dice.rs"]
+mod dice;
+
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -10,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use dice::Dice;
 use turnaway::clock::Clock;
 use turnaway::conversation::Settings;
 use turnaway::daemon::{Ingest, Shared, SourceConfig};
@@ -31,17 +35,6 @@ struct Hand(AtomicI64);
 impl Clock for Hand {
     fn now(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
-    }
-}
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
     }
 }
 

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot write its files has failed")]
 
+#[path = "support/dice.rs"]
+mod dice;
 mod support;
 
 use std::collections::BTreeMap;
@@ -11,24 +13,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
+use dice::Dice;
 use support::Got;
 use turnaway::clock::{Clock as _, SystemClock};
 use turnaway::source::{Follower, Position, SourceSpec, Start};
 
 /// Steps that the writer may be ahead of the reader.
 const AHEAD: usize = 12;
-
-/// Numbers below a bound, the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 #[derive(Debug, Clone, Copy)]
 struct Ways {

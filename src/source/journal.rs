@@ -56,21 +56,7 @@ impl Journal {
     /// before the first `poll`.
     pub fn new(path: &str, command: &[String], stored: Option<Cursor>, start: Start, max_line: usize, bell: Bell) -> Journal {
         let log = PathBuf::from(path);
-        let status = LogStatus {
-            path: log.clone(),
-            state: LogState::Waiting,
-            error: None,
-            offset: 0,
-            size: 0,
-            lag: 0,
-            lines: 0,
-            bytes: 0,
-            long_lines: 0,
-            nul_bytes: 0,
-            rotated: 0,
-            gaps: 0,
-            changed: None,
-        };
+        let status = LogStatus::new(log.clone(), LogState::Waiting);
         Journal {
             log,
             command: command.to_vec(),

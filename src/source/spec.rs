@@ -125,3 +125,24 @@ pub struct LogStatus {
     /// When the log last grew; none before that.
     pub changed: Option<Millis>,
 }
+
+impl LogStatus {
+    /// A log in this state, of which nothing was read yet.
+    pub(crate) fn new(path: PathBuf, state: LogState) -> LogStatus {
+        LogStatus {
+            path,
+            state,
+            error: None,
+            offset: 0,
+            size: 0,
+            lag: 0,
+            lines: 0,
+            bytes: 0,
+            long_lines: 0,
+            nul_bytes: 0,
+            rotated: 0,
+            gaps: 0,
+            changed: None,
+        }
+    }
+}

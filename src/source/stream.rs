@@ -88,21 +88,7 @@ impl Stream {
         // not joined.
         let started = thread.spawn(move || run(&sender, &mut Chunks::new(max_line)));
         started.map_err(|error| SourceError::Open { path: log.clone(), error })?;
-        let status = LogStatus {
-            path: log.clone(),
-            state: LogState::Following,
-            error: None,
-            offset: 0,
-            size: 0,
-            lag: 0,
-            lines: 0,
-            bytes: 0,
-            long_lines: 0,
-            nul_bytes: 0,
-            rotated: 0,
-            gaps: 0,
-            changed: None,
-        };
+        let status = LogStatus::new(log.clone(), LogState::Following);
         Ok(Stream { log, pieces, ended: false, status })
     }
 
