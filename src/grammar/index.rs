@@ -5,7 +5,8 @@
 //! hundred ways two or three are left to be tried.
 
 use super::ends::{Ends, Sample};
-use super::rule::{How, Rule, Way};
+use super::rule::Rule;
+use super::way::{How, Way};
 
 /// The ways of all rules, the most specific first; of two that are equally specific, the one that stands first in the file. One list
 /// for each first byte that any of them has, because comparing a number with all of them is still most of the work.

@@ -7,7 +7,7 @@ use super::diagnostic::Faults;
 use super::literal;
 use super::load::{load, load_texts};
 use super::pattern::Pattern;
-use super::rule::Grammar;
+use super::product::Grammar;
 use super::texts::Texts;
 
 /// The built-in grammars: file name and text.

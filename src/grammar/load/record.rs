@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::fact::Kind;
-use super::load::one_field;
-use super::pattern::near;
-use super::reader::{Reader, Table, Text};
-use super::rule::{Colours, Continues, Framing, Key, SecretForm, Structure, StructureFormat, Tells, Until};
+use super::words::one_field;
+use crate::grammar::fact::Kind;
+use crate::grammar::form::{Colours, Continues, Framing, Key, SecretForm, Structure, StructureFormat, Tells, Until};
+use crate::grammar::pattern::near;
+use crate::grammar::reader::{Reader, Table, Text};
 use crate::record::time::TimeFormat;
 
 /// The word's value among named ones, or a fault.
