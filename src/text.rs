@@ -12,7 +12,7 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
     }
     let mut text = String::with_capacity(end + 4);
     if is_plain(&bytes[..end]) {
-        text.extend(std::str::from_utf8(&bytes[..end]));
+        text.push_str(std::str::from_utf8(&bytes[..end]).unwrap_or_default());
         if cut {
             text.push('…');
         }
@@ -45,8 +45,16 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
 
 /// Printable ASCII, as nearly every line is: nothing to escape, and found out quickly.
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
-    // Without a way out in the middle the compiler looks at many bytes at once.
-    !bytes.iter().fold(false, |others, byte| others | !(0x20..0x7f).contains(byte))
+    all(bytes, |byte| (0x20..0x7f).contains(&byte))
+}
+
+/// Whether all bytes are such: without a way out among sixteen of them the compiler looks at these at once.
+pub(crate) fn all(bytes: &[u8], such: impl Fn(u8) -> bool) -> bool {
+    let sixteen = |bytes: &[u8; 16]| bytes.iter().fold(true, |all, byte| all & such(*byte));
+    match bytes.last_chunk() {
+        Some(last) => bytes.as_chunks().0.iter().all(sixteen) && sixteen(last),
+        None => bytes.iter().all(|byte| such(*byte)),
+    }
 }
 
 /// The same for a whole string.

@@ -83,7 +83,7 @@ pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
     };
     progress.done();
     let look = Look::system(std::io::stdout().is_terminal());
-    super::common::print_with(|out| stream(out, table.rows(), args.format, &look))?;
+    super::common::print_with(|out| stream(out, &table, args.format, &look))?;
     broken.map_or(Ok(()), Err)
 }
 

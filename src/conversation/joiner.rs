@@ -29,6 +29,8 @@ pub const TORN_BYTES: usize = 132 << 10;
 /// More refusals that may turn out to be a stranger's words are not kept in mind, and no more of each record's text.
 const MAX_TOLD: usize = 64;
 const MAX_QUOTED: usize = 1_024;
+/// Lines of evidence for which there is room from the beginning.
+const USUAL_EVIDENCE: usize = 4;
 /// More guessed refusals are not kept in mind.
 const MAX_GUESSED: usize = 64;
 
@@ -92,7 +94,7 @@ struct Guessed {
     /// Connections up to this one were open.
     mark: u64,
     /// What was known before the guess.
-    record: Context,
+    record: Box<Context>,
     /// What was not certain before the guess.
     inferred: Vec<Field>,
 }
@@ -103,7 +105,7 @@ pub struct Joiner {
     open: Open,
     /// Records that wait for the one that follows, by their writer: the empty name where the log names none.
     #[serde(default)]
-    lanes: BTreeMap<String, Context>,
+    lanes: BTreeMap<String, Box<Context>>,
     /// Conversations whose records name them.
     #[serde(default)]
     keyed: Keyed,
@@ -132,7 +134,7 @@ pub struct Joiner {
     #[serde(default)]
     named: Option<String>,
     /// The client that the last record accepted.
-    accepted: Option<Context>,
+    accepted: Option<Box<Context>>,
     /// The last record ended a connection without a word.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     closed: bool,
@@ -173,7 +175,8 @@ impl Joiner {
             // What an attempt that was told had before it matters only for what adds to it.
             let adds = |conversation: &Conversation| conversation.told.is_none() || rule.outcome == Outcome::Details;
             let keyed = || facts.key(&grammar.keys).and_then(|key| self.keyed.get(&key)).filter(|conversation| adds(conversation));
-            return self.lanes.get(lane(&facts)).is_some_and(fits) || keyed().is_some_and(|conversation| fits(&conversation.context));
+            return self.lanes.get(lane(&facts)).is_some_and(|waiting| fits(waiting))
+                || keyed().is_some_and(|conversation| fits(&conversation.context));
         }
         if rule.after_accepted {
             let client = heard.raw(Fact::ClientId).or_else(|| heard.raw(Fact::ClientName));
@@ -251,34 +254,11 @@ impl Joiner {
         self.open.set_behind(settings.behind);
         self.age(settings, said.ts, out);
         let strangers = self.strangers > 0;
-        let mut record = Context {
-            made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
-            random_id: facts.client_id.as_ref().is_some_and(|id| grammar.is_nobodys(id.as_bytes())),
-            facts,
-            why,
-            evidence: vec![std::mem::take(&mut said.line)],
-            ts: said.ts,
-            ts_inferred: said.ts_inferred,
-            alone: said.rule.alone || handshake && said.rule.outcome == Outcome::Context,
-            stack: said.rule.stack,
-            doubt: said.rule.doubt.clone(),
-            misread: misread(&said.heard).into_iter().chain(Facts::doubts(&said.heard)).chain(blurred).collect(),
-            doubt_tls: said.rule.doubt_tls.clone(),
-            password_if_plain: said.rule.password_if_plain,
-            forgeable: is_forgeable(said.rule, &said.heard) || strangers || said.doubtful,
-            unclear: said.heard.captures.ambiguous,
-            rules: if said.rule.outcome == Outcome::Context { vec![said.rule.name.clone()] } else { Vec::new() },
-            read_at: said.read_at,
-            twin: said
-                .rule
-                .has_twin
-                .then(|| Box::new(Twin { rule: said.rule.name.clone(), same_as: said.rule.same_as.clone(), ..Twin::default() })),
-        };
-        record.facts.tls_likely |= said.rule.doubt.contains(&Field::TlsUsed) && record.facts.tls.is_some();
+        facts.tls_likely |= said.rule.doubt.contains(&Field::TlsUsed) && facts.tls.is_some();
         let accepted = if said.rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
-        let mut key = self.key(grammar, &record.facts);
+        let mut key = self.key(grammar, &facts);
         if said.rule.follows {
-            key = key.or_else(|| self.followed(&record.facts));
+            key = key.or_else(|| self.followed(&facts));
             if key.is_none() {
                 return Effect::Nothing;
             }
@@ -292,10 +272,45 @@ impl Joiner {
         }
         self.closed &= said.rule.outcome == Outcome::Nothing;
         self.behind_proxy |= said.rule.behind_proxy;
-        if self.claims && !said.rule.claims && record.facts.client_ip.is_some() {
+        let claimed = self.claims && !said.rule.claims && facts.client_ip.is_some();
+        self.claims |= said.rule.claims;
+        if said.rule.outcome == Outcome::Opened && key.is_none() {
+            self.flush_lane(lane(&facts), settings, out);
+            if self.open.opened(facts, said.ts, std::mem::take(&mut said.line)) {
+                // The end of one of the candidates was not seen: who is left proves nothing.
+                self.guessed.clear();
+            }
+            self.open.settle();
+            return Effect::Opened;
+        }
+        let mut evidence = Vec::with_capacity(USUAL_EVIDENCE);
+        evidence.push(std::mem::take(&mut said.line));
+        let mut record = Box::new(Context {
+            made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
+            random_id: facts.client_id.as_ref().is_some_and(|id| grammar.is_nobodys(id.as_bytes())),
+            facts,
+            why,
+            evidence,
+            ts: said.ts,
+            ts_inferred: said.ts_inferred,
+            alone: said.rule.alone || handshake && said.rule.outcome == Outcome::Context,
+            stack: said.rule.stack,
+            doubt: said.rule.doubt.clone(),
+            misread: misread(&said.heard).into_iter().chain(Facts::doubts(&said.heard)).chain(blurred).collect(),
+            doubt_tls: said.rule.doubt_tls.clone(),
+            password_if_plain: said.rule.password_if_plain,
+            forgeable: is_forgeable(said.rule, &said.heard) || strangers || said.doubtful,
+            unclear: said.heard.captures.ambiguous,
+            rules: if said.rule.is_awaited && said.rule.outcome == Outcome::Context { vec![said.rule.name.clone()] } else { Vec::new() },
+            read_at: said.read_at,
+            twin: said
+                .rule
+                .has_twin
+                .then(|| Box::new(Twin { rule: said.rule.name.clone(), same_as: said.rule.same_as.clone(), ..Twin::default() })),
+        });
+        if claimed {
             record.misread.push(Field::IpAddress);
         }
-        self.claims |= said.rule.claims;
         match said.rule.outcome {
             Outcome::Nothing => Effect::Nothing,
             Outcome::Torn => {
@@ -323,17 +338,7 @@ impl Joiner {
                 self.accepted = accepted;
                 Effect::Held
             }
-            Outcome::Opened if key.is_some() => self.opened_by_key(settings, said.rule, key.unwrap_or_default(), record, out),
-            Outcome::Opened => {
-                self.flush_lane(lane(&record.facts), settings, out);
-                let line = record.evidence.into_iter().next().unwrap_or_default();
-                if self.open.opened(record.facts, record.ts, line) {
-                    // The end of one of the candidates was not seen: who is left proves nothing.
-                    self.guessed.clear();
-                }
-                self.open.settle();
-                Effect::Opened
-            }
+            Outcome::Opened => self.opened_by_key(settings, said.rule, key.unwrap_or_default(), record, out),
             Outcome::Restart => {
                 let again = said.rule.repeats && self.started.is_some_and(|started| (0..=BREATH).contains(&(said.ts - started)));
                 if !again {
@@ -418,9 +423,9 @@ impl Joiner {
         for conversation in self.keyed.due(ts) {
             self.tell(settings, conversation, out);
         }
-        let stale = |(lane, waiting): (&String, &Context)| (!lane.is_empty() && ts - waiting.ts > LANE_BREATH).then(|| lane.clone());
         if self.lanes.len() > 1 || !self.lanes.contains_key("") {
-            let stale: Vec<String> = self.lanes.iter().filter_map(stale).collect();
+            let stale = self.lanes.iter().filter(|(lane, waiting)| !lane.is_empty() && ts - waiting.ts > LANE_BREATH);
+            let stale: Vec<String> = stale.map(|(lane, _)| lane.clone()).collect();
             stale.iter().for_each(|lane| self.flush_lane(lane, settings, out));
         }
     }
@@ -445,8 +450,8 @@ impl Joiner {
 
     /// Time passed: what waits for a record that did not come is finished.
     pub fn tick(&mut self, settings: &Settings, now: Millis, out: &mut Vec<Attempt>) {
-        let late = |(lane, waiting): (&String, &Context)| (now - waiting.read_at >= BREATH).then(|| lane.clone());
-        let late: Vec<String> = self.lanes.iter().filter_map(late).collect();
+        let late = self.lanes.iter().filter(|(_, waiting)| now - waiting.read_at >= BREATH);
+        let late: Vec<String> = late.map(|(lane, _)| lane.clone()).collect();
         late.iter().for_each(|lane| self.flush_lane(lane, settings, out));
         for conversation in self.keyed.due_now(now) {
             self.tell(settings, conversation, out);
@@ -488,7 +493,7 @@ impl Joiner {
             && !self.unlisted
             && let Found::Certain(opened) = self.find(&pending, settings)
         {
-            pending.joined(&opened);
+            pending.joined(opened);
         }
         self.forget_guess(pending.facts.client_id.as_deref());
         let row = self.row(pending, settings, inferred);
@@ -539,7 +544,7 @@ impl Joiner {
     }
 
     /// The row of a refusal. What may be a stranger's words is never certain.
-    fn row(&self, mut context: Context, settings: &Settings, mut inferred: Vec<Field>) -> Box<Row> {
+    fn row(&self, mut context: Box<Context>, settings: &Settings, mut inferred: Vec<Field>) -> Box<Row> {
         inferred.append(&mut context.doubts());
         if settings.listener_tls(context.facts.server_port).is_none() && context.facts.listener_tls.is_none() {
             context.facts.listener_tls = context.facts.server_port.and_then(|port| self.listeners.get(&port).copied());
@@ -565,7 +570,7 @@ impl Joiner {
         settings: &Settings,
         rule: &Rule,
         key: Option<String>,
-        record: Context,
+        record: Box<Context>,
         out: &mut Vec<Attempt>,
     ) {
         let lane = lane(&record.facts).to_owned();

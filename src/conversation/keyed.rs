@@ -27,7 +27,7 @@ const REPEATS: Millis = 60_000;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Conversation {
     /// What is known of it.
-    pub(super) context: Context,
+    pub(super) context: Box<Context>,
     /// The log said that it was opened.
     pub(super) opened: bool,
     /// Its client connected.

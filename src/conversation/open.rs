@@ -52,7 +52,8 @@ impl Opened {
 /// The open connections of one stream.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Open {
-    list: Vec<Opened>,
+    #[allow(clippy::vec_box, reason = "the oldest of a thousand goes first, and what stands behind it moves")]
+    list: Vec<Box<Opened>>,
     /// Connections that are gone while nobody knows which.
     owed: usize,
     /// The same among the connections of one address.
@@ -144,19 +145,20 @@ impl Open {
             self.evicted += 1;
             self.complete = false;
         }
-        self.list.push(Opened { facts, ts, line, guessed: false, passed: false, apart: self.behind, number: self.count });
+        let number = self.count;
+        self.list.push(Box::new(Opened { facts, ts, line, guessed: false, passed: false, apart: self.behind, number }));
         again
     }
 
     /// Whether the connection that these facts name, or one of the address that they name, is listed.
     pub fn has(&self, facts: &Facts) -> bool {
         let of_address = |open: &Opened| facts.client_ip.is_some() && open.facts.client_ip == facts.client_ip;
-        self.position(facts).is_some() || (facts.client_port.is_none() && self.list.iter().any(of_address))
+        self.position(facts).is_some() || (facts.client_port.is_none() && self.list.iter().any(|open| of_address(open)))
     }
 
     /// Takes the connection that these facts name by address and port, or by its own name. What follows from it for others is looked at by [`Open::hindsight`], and
     /// then [`Open::settle`] is due.
-    pub fn take(&mut self, facts: &Facts) -> Option<Opened> {
+    pub fn take(&mut self, facts: &Facts) -> Option<Box<Opened>> {
         let index = self.position(facts)?;
         for earlier in &mut self.list[..index] {
             earlier.passed = true;
@@ -170,19 +172,17 @@ impl Open {
         if let Some(address) = address {
             return self.by_address(address, ts);
         }
-        let mut live = self.live_addresses();
-        let (Some(first), second) = (live.next(), live.next()) else { return Found::Nobody };
-        if second.is_none() && self.complete {
-            drop(live);
+        let Some(first) = self.list.first().map(|open| open.who()) else { return Found::Nobody };
+        // Two addresses are enough to know that there are several.
+        if self.complete && self.list.iter().all(|open| open.who() == first) {
             return self.of_one(first, ts);
         }
-        drop(live);
         let guess = self.likeliest(ts, tls);
         let one_listener = self.complete && self.list.windows(2).all(|pair| pair[0].facts.server_port == pair[1].facts.server_port);
         self.owed += 1;
         guess.map_or(Found::Nobody, |index| {
             self.list[index].guessed = true;
-            Found::Guess(Box::new(self.list[index].clone()), one_listener)
+            Found::Guess(self.list[index].clone(), one_listener)
         })
     }
 
@@ -207,16 +207,16 @@ impl Open {
         self.owed = self.owed.saturating_sub(1);
         let mine: Vec<usize> = (0..self.list.len()).filter(|index| self.list[*index].number <= mark).collect();
         if let [only] = mine[..] {
-            return Hindsight::Certain(Box::new(self.list.remove(only)), true);
+            return Hindsight::Certain(self.list.remove(only), true);
         }
         *self.owed_by_address.entry(address).or_default() += 1;
         let one_listener = mine.windows(2).all(|pair| self.list[pair[0]].facts.server_port == self.list[pair[1]].facts.server_port);
-        Hindsight::Certain(Box::new(self.list[mine[0]].clone()), one_listener)
+        Hindsight::Certain(self.list[mine[0]].clone(), one_listener)
     }
 
     /// The record names the address: which of its connections it was decides about the listener's port only.
     fn by_address(&mut self, address: IpAddr, ts: Millis) -> Found {
-        let mine: Vec<Who> = self.list.iter().map(Opened::who).filter(|who| who.0 == Some(address)).collect();
+        let mine: Vec<Who> = self.list.iter().map(|open| open.who()).filter(|who| who.0 == Some(address)).collect();
         let Some(first) = mine.first() else { return Found::Nobody };
         if mine.iter().all(|who| who == first) {
             return self.of_one(*first, ts);
@@ -227,38 +227,24 @@ impl Open {
         *self.owed_by_address.entry(Some(address)).or_default() += 1;
         guess.map_or(Found::Nobody, |index| {
             self.list[index].guessed = true;
-            Found::Guess(Box::new(self.list[index].clone()), true)
+            Found::Guess(self.list[index].clone(), true)
         })
     }
 
     fn of_one(&mut self, who: Who, ts: Millis) -> Found {
         let address = who.0;
-        let same: Vec<usize> = (0..self.list.len()).filter(|index| self.list[*index].who() == who).collect();
-        if let [only] = same[..] {
-            let taken = self.list.remove(only);
-            return Found::Certain(Box::new(taken));
+        let mut same = (0..self.list.len()).filter(|index| self.list[*index].who() == who);
+        if let (Some(only), None) = (same.next(), same.next()) {
+            return Found::Certain(self.list.remove(only));
         }
+        let same: Vec<usize> = (0..self.list.len()).filter(|index| self.list[*index].who() == who).collect();
         let one_listener = same.windows(2).all(|pair| self.list[pair[0]].facts.server_port == self.list[pair[1]].facts.server_port);
         let fresh = same.iter().copied().find(|index| !self.list[*index].guessed && ts - self.list[*index].ts <= FRESH);
         let Some(index) = fresh.or_else(|| same.first().copied()) else { return Found::Nobody };
         self.list[index].guessed = true;
-        let chosen = Box::new(self.list[index].clone());
+        let chosen = self.list[index].clone();
         *self.owed_by_address.entry(address).or_default() += 1;
         if one_listener { Found::Certain(chosen) } else { Found::Address(chosen) }
-    }
-
-    /// The addresses (single connections, behind a terminator) of which one can still be open.
-    fn live_addresses(&self) -> impl Iterator<Item = Who> + '_ {
-        let mut seen: Vec<Who> = Vec::new();
-        self.list.iter().filter_map(move |open| {
-            let address = open.who();
-            // Two are enough to know that there are several; more need not be told apart.
-            if seen.len() > 2 || seen.contains(&address) {
-                return None;
-            }
-            seen.push(address);
-            Some(address)
-        })
     }
 
     /// Real clients send their CONNECT at once, and the broker serves them in the order of their coming.
@@ -273,7 +259,7 @@ impl Open {
     }
 
     /// Takes the connection that was opened last; true: no other can be meant.
-    pub(super) fn take_newest(&mut self) -> Option<(Opened, bool)> {
+    pub(super) fn take_newest(&mut self) -> Option<(Box<Opened>, bool)> {
         let certain = self.complete && self.list.len() == 1 && self.owed() == 0;
         let opened = self.list.pop()?;
         self.settle();
@@ -282,7 +268,7 @@ impl Open {
 
     /// The likeliest connection of a record that names none.
     pub(super) fn likeliest_now(&self, ts: Millis) -> Option<&Opened> {
-        self.likeliest(ts, |_| None).map(|index| &self.list[index])
+        self.likeliest(ts, |_| None).map(|index| &*self.list[index])
     }
 
     /// The port of the listener by which this address came in last.
@@ -296,7 +282,7 @@ impl Open {
             (Some(one), Some(two)) => one == two,
             _ => facts.client_port.is_some() && open.facts.client_port == facts.client_port && open.facts.client_ip == facts.client_ip,
         };
-        self.list.iter().rposition(same)
+        self.list.iter().rposition(|open| same(open))
     }
 
     /// Forgets those of which it has become certain that they are gone.

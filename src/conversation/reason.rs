@@ -4,6 +4,8 @@ use crate::model::Reason;
 
 /// The bound of the text.
 const MAX_REASON: usize = 1_024;
+/// Few are longer.
+const USUAL_REASON: usize = 160;
 /// Titles of other reasons in the text; all of them stand in `alternatives`.
 const MAX_TITLES: usize = 2;
 
@@ -23,19 +25,33 @@ pub(crate) fn with_password(reasons: &mut Vec<Reason>, provided: Option<bool>) {
 }
 
 /// The documented title, those that it could be as well, and the broker's own words.
-pub(crate) fn text(code: Reason, alternatives: &[Reason], words: &[String]) -> String {
-    let mut text = code.title().to_owned();
-    let also: Vec<&str> = alternatives.iter().filter(|reason| **reason != Reason::Other).map(|reason| reason.title()).collect();
-    if !also.is_empty() {
-        text.push_str(" (or ");
-        text.push_str(&also[..also.len().min(MAX_TITLES)].join(", "));
-        text.push_str(if also.len() > MAX_TITLES { ", …)" } else { ")" });
+pub(crate) fn text(code: Reason, alternatives: &[Reason], words: &[impl AsRef<str>]) -> String {
+    let mut text = String::with_capacity(USUAL_REASON);
+    text.push_str(code.title());
+    let also = alternatives.iter().filter(|reason| **reason != Reason::Other);
+    let mut titles = 0;
+    for reason in also {
+        match titles {
+            0 => text.push_str(" (or "),
+            MAX_TITLES => {
+                text.push_str(", …");
+                break;
+            }
+            _ => text.push_str(", "),
+        }
+        text.push_str(reason.title());
+        titles += 1;
     }
-    if !words.is_empty() {
-        text.push_str(": ");
-        text.push_str(&words.join("; "));
+    if titles > 0 {
+        text.push(')');
     }
-    crate::text::escaped(text.as_bytes(), MAX_REASON)
+    for (at, words) in words.iter().enumerate() {
+        text.push_str(if at == 0 { ": " } else { "; " });
+        text.push_str(words.as_ref());
+    }
+    // The titles are fit to be shown.
+    let shown = words.iter().all(|words| crate::text::is_plain(words.as_ref().as_bytes()));
+    if shown && text.len() <= MAX_REASON { text } else { crate::text::escaped(text.as_bytes(), MAX_REASON) }
 }
 
 #[cfg(test)]

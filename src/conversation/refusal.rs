@@ -1,6 +1,7 @@
 //! Makes a row of a refused connection.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -83,15 +84,18 @@ pub struct Context {
     pub twin: Option<Box<Twin>>,
 }
 
+/// A short list that needs no memory of its own.
+type Few<T> = smallvec::SmallVec<[T; 16]>;
+
 /// Why a connection failed, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     /// The first is the code, the others cannot be ruled out. Empty: not said.
-    pub reasons: Vec<Reason>,
+    pub reasons: Few<Reason>,
     /// Further ones if the connection may have used TLS.
-    pub if_tls: Vec<Reason>,
+    pub if_tls: Few<Reason>,
     /// The broker's words.
-    pub words: Vec<String>,
+    pub words: Vec<Arc<str>>,
     /// How much the text tells, against others of the same failure.
     weight: usize,
     /// It is a general reason, which any other record's outdoes.
@@ -102,23 +106,28 @@ pub struct Why {
 impl Why {
     /// What one record says, with its facts about TLS put into `facts`.
     pub fn of(grammar: &Grammar, rule: &Rule, words: Option<&[u8]>, facts: &mut Facts) -> (Why, bool) {
-        let said = words.map(|words| String::from_utf8_lossy(words).into_owned()).filter(|words| !words.is_empty());
-        let shown = if rule.also { [rule.words.clone(), said] } else { [rule.words.clone().or(said), None] };
+        let said = || words.filter(|words| !words.is_empty()).map(|words| Arc::from(&*String::from_utf8_lossy(words)));
+        let shown = if rule.also { [rule.words.clone(), said()] } else { [rule.words.clone().or_else(said), None] };
         let words_shown = shown.into_iter().flatten().collect();
-        let mut why =
-            Why { if_tls: rule.reason_tls.clone(), words: words_shown, weight: rule.weight, general: rule.general, ..Why::default() };
+        let mut why = Why {
+            if_tls: Few::from_slice(&rule.reason_tls),
+            words: words_shown,
+            weight: rule.weight,
+            general: rule.general,
+            ..Why::default()
+        };
         let mut handshake = false;
         match &rule.reason {
             Because::Unsaid => why.weight = 0,
-            _ if !rule.reason_anonymous.is_empty() && facts.username.is_none() => why.reasons.clone_from(&rule.reason_anonymous),
+            _ if !rule.reason_anonymous.is_empty() && facts.username.is_none() => why.reasons = Few::from_slice(&rule.reason_anonymous),
             Because::Given(reasons) if rule.also => why.own_texts(grammar, words.unwrap_or_default(), reasons, facts),
-            Because::Given(reasons) => why.reasons.clone_from(reasons),
+            Because::Given(reasons) => why.reasons = Few::from_slice(reasons),
             Because::Texts if grammar.own_texts.find(words.unwrap_or_default()).is_some() => {
                 why.own_texts(grammar, words.unwrap_or_default(), &[], facts);
             }
             Because::Tls | Because::Texts => match grammar.texts.find(words.unwrap_or_default()) {
                 Some(text) => {
-                    why.reasons.clone_from(&text.reasons);
+                    why.reasons = Few::from_slice(&text.reasons);
                     why.weight = text.weight;
                     handshake = text.handshake;
                     if facts.tls.is_none() {
@@ -127,7 +136,7 @@ impl Why {
                     }
                 }
                 None => {
-                    why.reasons = vec![Reason::Other];
+                    why.reasons = Few::from_slice(&[Reason::Other]);
                     why.weight = 1;
                     facts.tls = facts.tls.or(if rule.reason == Because::Tls { Some(true) } else { None });
                 }
@@ -143,15 +152,15 @@ impl Why {
         let first = texts.iter().take_while(|text| text.weight > self.weight).count();
         for (index, text) in texts.iter().enumerate() {
             if index == first {
-                self.reasons.extend(given);
+                self.reasons.extend_from_slice(given);
             }
-            self.reasons.extend(&text.reasons);
+            self.reasons.extend_from_slice(&text.reasons);
             facts.tls = facts.tls.or(text.tls);
             facts.tls_likely |= text.tls_likely;
             facts.password_provided = facts.password_provided.or(text.password_provided);
         }
         if first == texts.len() {
-            self.reasons.extend(given);
+            self.reasons.extend_from_slice(given);
         }
         self.weight = texts.first().map_or(self.weight, |text| text.weight.max(self.weight));
     }
@@ -185,10 +194,10 @@ impl Context {
         self.evidence.push(line);
     }
 
-    /// The connection that it belongs to was found: its facts come in, and what was deduced is noted.
-    pub fn joined(&mut self, opened: &Opened) {
+    /// The connection that it belongs to was found: its facts come in, and its line.
+    pub fn joined(&mut self, opened: Box<Opened>) {
         self.facts.add(&opened.facts);
-        self.evidence.insert(0, opened.line.clone());
+        self.evidence.insert(0, opened.line);
         self.evidence.truncate(MAX_EVIDENCE);
     }
 
@@ -228,7 +237,7 @@ impl Context {
     }
 
     /// The row.
-    pub fn into_row(mut self, settings: &Settings, mut inferred: Vec<Field>) -> Row {
+    pub fn into_row(mut self: Box<Self>, settings: &Settings, mut inferred: Vec<Field>) -> Row {
         let facts = &self.facts;
         let listener = facts.listener_tls.or(settings.listener_tls(facts.server_port));
         let tls_used = facts.tls.or(if facts.connect { listener } else { None });
@@ -239,22 +248,23 @@ impl Context {
         } else {
             inferred.append(&mut self.doubt_tls);
         }
-        let facts = &self.facts;
+        let facts = &mut self.facts;
         // A certificate that was refused names nobody: whoever made it wrote any name into it. The address is the better name.
         let refused_certificate = self.why.reasons.first().is_some_and(|reason| UNVERIFIED.contains(reason));
+        let client_id = facts.client_id.take().filter(|_| !self.random_id);
         let subject = facts.subject.as_ref().filter(|_| !refused_certificate || facts.client_ip.is_none());
-        let client_id = facts.client_id.as_ref().filter(|_| !self.random_id);
         let (identity, client_id) = match (client_id, subject, &facts.username, facts.client_ip) {
-            (Some(id), ..) => (Identity::ClientId, id.clone()),
+            (Some(id), ..) => (Identity::ClientId, id),
             (None, Some(subject), ..) => (Identity::Certificate, subject.clone()),
             (None, None, Some(username), Some(address)) if borrowed => (Identity::Address, format!("{username}@{address}")),
             (None, None, Some(username), _) => (Identity::Username, username.clone()),
             (None, None, None, Some(address)) => (Identity::Address, format!("unknown@{address}")),
             (None, None, None, None) => (Identity::Address, "unknown".to_owned()),
         };
+        let facts = &self.facts;
         match &facts.subject {
             Some(_) if identity == Identity::Certificate && refused_certificate => inferred.push(Field::ClientId),
-            Some(subject) if identity != Identity::Certificate => self.why.words.push(format!("certificate {subject}")),
+            Some(subject) if identity != Identity::Certificate => self.why.words.push(format!("certificate {subject}").into()),
             _ => {}
         }
         if identity == Identity::ClientId && self.made_up {
@@ -288,12 +298,14 @@ impl Context {
         inferred.sort_unstable();
         inferred.dedup();
         let peer = facts.client_ip.zip(facts.client_port).map(SocketAddr::from);
+        let upstream = facts.upstream_port.map(|port| (facts.upstream_ip, port));
         let twin = self.twin.take().map(|mut twin| {
-            twin.words.clone_from(&self.why.words);
+            twin.words = self.why.words.iter().map(ToString::to_string).collect();
             (twin.weight, twin.general) = (self.why.weight, self.why.general);
             twin
         });
-        let mut reasons = std::mem::take(&mut self.why.reasons);
+        let mut reasons = Vec::with_capacity(self.why.reasons.len() + self.why.if_tls.len() + 1);
+        reasons.extend_from_slice(&self.why.reasons);
         if reasons.is_empty() {
             reasons.push(Reason::Other);
         }
@@ -317,18 +329,19 @@ impl Context {
             reasons.retain(|reason| Some(*reason) != ruled_out);
         }
         let reason_code = reasons.remove(0);
-        let mut alternatives: Vec<Reason> = Vec::new();
-        for reason in reasons {
-            if reason != reason_code && !alternatives.contains(&reason) {
-                alternatives.push(reason);
-            }
-        }
+        let mut known = 1 << reason_code as u32;
+        reasons.retain(|reason| {
+            let new = known & 1 << *reason as u32 == 0;
+            known |= 1 << *reason as u32;
+            new
+        });
+        let alternatives = reasons;
         Row {
             client_id,
-            ip_address: facts.client_ip,
+            ip_address: self.facts.client_ip,
             ts: self.ts,
-            username: facts.username.clone(),
-            password_provided: facts.password_provided,
+            username: self.facts.username.take(),
+            password_provided: self.facts.password_provided,
             tls_used,
             reason: reason::text(reason_code, &alternatives, &self.why.words),
             reason_code,
@@ -340,7 +353,7 @@ impl Context {
             first_ts: self.ts,
             evidence: self.evidence,
             peer,
-            upstream: facts.upstream_port.map(|port| (facts.upstream_ip, port)),
+            upstream,
             twin,
         }
     }

@@ -162,12 +162,17 @@ impl Multiline {
     /// Whether this message begins such a record and is not the whole of it.
     pub fn is_torn(&self, message: &[u8]) -> bool {
         let fits = |patterns: &[Matcher]| patterns.iter().any(|pattern| pattern.run(message).is_some());
-        !self.is_whole(message) && self.first.run(message).is_some() && !fits(&self.unless)
+        // Most messages end as a whole one does, or begin otherwise.
+        !self.has_end(message) && self.first.run(message).is_some() && !self.is_whole(message) && !fits(&self.unless)
+    }
+
+    fn has_end(&self, message: &[u8]) -> bool {
+        self.ends.as_ref().is_some_and(|ends| message.ends_with(ends))
     }
 
     /// Whether this message, which began so, is whole.
     pub fn is_whole(&self, message: &[u8]) -> bool {
-        self.ends.as_ref().is_some_and(|ends| message.ends_with(ends)) || self.whole.iter().any(|whole| whole.run(message).is_some())
+        self.has_end(message) || self.whole.iter().any(|whole| whole.run(message).is_some())
     }
 }
 

@@ -5,9 +5,8 @@
 //! that imitates the rest of a line stays inside the client ID. A pattern with two free texts can be read in two ways when
 //! one of them holds the text between them; the match then says so ([`Captures::ambiguous`]).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use memchr::memmem::FinderRev;
 use nom::bytes::complete::{is_not, tag, take_while_m_n, take_while1};
 use nom::character::complete::{char, one_of};
 use nom::combinator::{opt, recognize, verify};
@@ -42,9 +41,37 @@ struct Reading {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Literal(Box<[u8]>, FinderRev<'static>),
+    Literal(Literal),
     Capture { fact: Fact, kind: Kind },
     Ahead(Box<[Box<[u8]>]>),
+}
+
+/// A text of the broker, and where in it a byte stands that few other texts hold: that is looked for.
+#[derive(Debug, Clone)]
+struct Literal {
+    text: Box<[u8]>,
+    rare: usize,
+}
+
+impl Literal {
+    fn new(text: &str) -> Literal {
+        let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'.' | b':' | b'-' | b'_');
+        let rare = text.bytes().rposition(|byte| !usual(byte)).unwrap_or(0);
+        Literal { text: text.as_bytes().into(), rare }
+    }
+
+    /// Where it stands for the last time.
+    fn rfind(&self, record: &[u8]) -> Option<usize> {
+        let Some(byte) = self.text.get(self.rare) else { return Some(record.len()) };
+        let mut end = record.len().checked_sub(self.text.len() - self.rare - 1)?;
+        loop {
+            let start = memchr::memrchr(*byte, &record[..end])?.checked_sub(self.rare)?;
+            if record[start..].starts_with(&self.text) {
+                return Some(start);
+            }
+            end = start + self.rare;
+        }
+    }
 }
 
 /// How far a pattern got before it gave up, for `explain`.
@@ -70,7 +97,7 @@ impl Matcher {
 
     fn of(readings: Vec<Reading>, needle: Option<memchr::memmem::Finder<'static>>) -> Matcher {
         fn text(step: Option<&Step>) -> &[u8] {
-            if let Some(Step::Literal(text, _)) = step { text } else { b"" }
+            if let Some(Step::Literal(literal)) = step { &literal.text } else { b"" }
         }
         let begin = readings.iter().map(|reading| text(reading.steps.first()));
         let begin = begin.reduce(|one, two| &one[..one.iter().zip(two).take_while(|(one, two)| one == two).count()]);
@@ -133,7 +160,8 @@ impl Matcher {
 
     /// Whether a record that it matches could begin so.
     pub fn may_begin(&self, record: &[u8]) -> bool {
-        let begins = |reading: &Reading| !matches!(reading.steps.first(), Some(Step::Literal(text, _)) if !record.starts_with(text));
+        let begins =
+            |reading: &Reading| !matches!(reading.steps.first(), Some(Step::Literal(literal)) if !record.starts_with(&literal.text));
         self.readings.iter().any(begins)
     }
 
@@ -150,7 +178,7 @@ impl Reading {
             .elements
             .iter()
             .filter_map(|element| match element {
-                Element::Literal(text) => Some(Step::Literal(text.as_bytes().into(), FinderRev::new(text).into_owned())),
+                Element::Literal(text) => Some(Step::Literal(Literal::new(text))),
                 Element::Capture { fact, kind } => Some(Step::Capture { fact: *fact, kind: *kind }),
                 Element::Ahead { texts, .. } => Some(Step::Ahead(texts.iter().map(|text| text.as_bytes().into()).collect())),
                 Element::Time(_) | Element::Message => None,
@@ -161,7 +189,8 @@ impl Reading {
     }
 
     fn run(&self, record: &[u8]) -> Option<Captures> {
-        let fits = |step: Option<&Step>, at: fn(&[u8], &[u8]) -> bool| !matches!(step, Some(Step::Literal(text, _)) if !at(record, text));
+        let fits =
+            |step: Option<&Step>, at: fn(&[u8], &[u8]) -> bool| !matches!(step, Some(Step::Literal(literal)) if !at(record, &literal.text));
         if !fits(self.steps.first(), <[u8]>::starts_with) || !fits(self.steps.last(), <[u8]>::ends_with) {
             return None;
         }
@@ -205,7 +234,7 @@ impl Walk<'_> {
             let element = index + offset;
             self.reached = self.reached.max(Reached { at, element });
             match step {
-                Step::Literal(text, _) => {
+                Step::Literal(Literal { text, .. }) => {
                     if !self.record[at..].starts_with(text) {
                         return false;
                     }
@@ -261,10 +290,16 @@ impl Walk<'_> {
         };
         match rest.first() {
             None => input.len() <= most && fits(self, input.len()),
-            Some(Step::Literal(text, finder)) => {
+            // What stands at the end of the record stands nowhere else.
+            Some(Step::Literal(Literal { text, .. })) if rest.len() == 1 && input.ends_with(text) => {
+                let len = input.len() - text.len();
+                len <= most && fits(self, len)
+            }
+            Some(Step::Literal(literal)) => {
+                let text = &literal.text;
                 // Only where the literal stands can the capture end: found from the right.
                 let mut window = input.len().min(most.saturating_add(text.len()));
-                while let Some(len) = finder.rfind(&input[..window]) {
+                while let Some(len) = literal.rfind(&input[..window]) {
                     if len <= most && fits(self, len) {
                         return true;
                     }
@@ -370,17 +405,38 @@ fn number(digits: &[u8]) -> u32 {
 
 /// An address as brokers print it, also as the numbers of an Erlang tuple (`192,0,2,7`). A scope (`%eth0`) is left out; an IPv4 address in IPv6 clothes is the IPv4 address.
 pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let address = text.split_once('%').map_or(text, |(address, _)| address);
-    // Every address starts so; it spares the parser most words.
-    if !address.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':') {
+    if let Some(address) = ipv4(bytes) {
+        return Some(IpAddr::V4(address));
+    }
+    let bytes = bytes.strip_prefix(b"[").and_then(|inside| inside.strip_suffix(b"]")).unwrap_or(bytes);
+    // Every address begins so and holds one of these; it spares the parser most words.
+    if !bytes.first().is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b':') || memchr::memchr3(b'.', b':', b',', bytes).is_none() {
         return None;
     }
+    let text = std::str::from_utf8(bytes).ok()?;
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
     if address.contains(',') {
         return tuple(address);
     }
     Some(address.parse::<IpAddr>().ok()?.to_canonical())
+}
+
+/// Four numbers up to 255 without needless noughts: what nearly all addresses are.
+fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut rest) = ([0; 4], bytes);
+    for (place, octet) in octets.iter_mut().enumerate() {
+        if place > 0 {
+            rest = rest.strip_prefix(b".")?;
+        }
+        let length = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, after) = rest.split_at(length);
+        if digits.is_empty() || digits.len() > 1 && digits[0] == b'0' {
+            return None;
+        }
+        *octet = u8::try_from(number(digits)).ok()?;
+        rest = after;
+    }
+    rest.is_empty().then(|| Ipv4Addr::from(octets))
 }
 
 fn tuple(address: &str) -> Option<IpAddr> {
@@ -587,6 +643,11 @@ mod tests {
                     prop_assert_eq!(got, want.as_bytes());
                 }
             }
+        }
+
+        #[test]
+        fn addresses_are_those_of_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,3}){0,5}[.x]?") {
+            prop_assert_eq!(ip(text.as_bytes()), text.parse().ok());
         }
 
         #[test]

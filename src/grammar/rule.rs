@@ -78,7 +78,7 @@ pub struct Rule {
     /// Other reasons that fit only where the connection may have used TLS.
     pub reason_tls: Vec<Reason>,
     /// The broker's words for it, where the record has none of its own to capture.
-    pub words: Option<String>,
+    pub words: Option<std::sync::Arc<str>>,
     /// What the record says of TLS.
     pub tls: Option<bool>,
     /// What the record says of the password.
@@ -164,6 +164,8 @@ pub struct Rule {
     pub same_as: Vec<String>,
     /// Another record may tell the same attempt: it names some, or is named by one.
     pub has_twin: bool,
+    /// Another rule applies only after it.
+    pub is_awaited: bool,
 }
 
 /// Where a rule's reason comes from.

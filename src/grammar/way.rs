@@ -147,7 +147,11 @@ pub struct Heard<'a> {
 
 impl<'a> Heard<'a> {
     /// The bytes of a fact as they stand in the record; the rule's come before the header's.
+    #[inline]
     pub fn raw(&self, fact: Fact) -> Option<&'a [u8]> {
+        if !self.has(fact) {
+            return None;
+        }
         self.captures.get(fact, self.bytes).or_else(|| self.header.0.get(fact, self.header.1))
     }
 
@@ -164,8 +168,18 @@ impl<'a> Heard<'a> {
         }
     }
 
+    /// Whether a fact was captured: most are not.
+    #[inline]
+    fn has(&self, fact: Fact) -> bool {
+        self.captures.has(fact) || self.header.0.has(fact)
+    }
+
     /// The value of a fact, decoded.
+    #[inline]
     pub fn value(&self, fact: Fact) -> Option<std::borrow::Cow<'a, [u8]>> {
+        if !self.has(fact) {
+            return None;
+        }
         match self.captures.get(fact, self.bytes) {
             Some(_) => self.captures.value(fact, self.bytes),
             None => self.header.0.value(fact, self.header.1),

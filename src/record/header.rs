@@ -17,6 +17,38 @@ pub struct HeaderReader {
     learned: Option<(usize, Option<TimeFormat>)>,
     /// The format that the operator declared for this source.
     declared: Option<TimeFormat>,
+    /// The stamp that was read last.
+    last: LastStamp,
+}
+
+/// The stamp that was read last with the learned format: many lines have the same.
+#[derive(Debug, Clone, Default)]
+struct LastStamp {
+    /// The stamp's text and what the header has behind it: only with both can nothing of the text be read in another way.
+    text: Vec<u8>,
+    /// How much of that is the stamp's.
+    length: usize,
+    stamp: Option<Stamp>,
+}
+
+impl LastStamp {
+    fn read<'a>(&mut self, format: &TimeFormat, text: &'a [u8], border: &[u8], context: &TimeContext<'_>) -> Option<(Stamp, &'a [u8])> {
+        if let Some(stamp) = self.stamp
+            && text.starts_with(&self.text)
+        {
+            return Some((stamp, &text[self.length..]));
+        }
+        let (stamp, after) = format.read(text, context)?;
+        // What was deduced may be another time at the next line.
+        let sure = !stamp.guessed && border.len() > 1 && after.starts_with(border);
+        self.stamp = sure.then_some(stamp);
+        if sure {
+            self.length = text.len() - after.len();
+            self.text.clear();
+            self.text.extend_from_slice(&text[..self.length + border.len()]);
+        }
+        Some((stamp, after))
+    }
 }
 
 /// The part that outlives a restart.
@@ -37,7 +69,7 @@ pub struct Parts<'a> {
 impl HeaderReader {
     /// Knows nothing yet. `declared` is the format that the operator gave for stamps of this source.
     pub fn new(declared: Option<TimeFormat>) -> HeaderReader {
-        HeaderReader { learned: None, declared }
+        HeaderReader { declared, ..HeaderReader::default() }
     }
 
     /// What to keep over a restart.
@@ -47,6 +79,7 @@ impl HeaderReader {
 
     /// Goes on from what was kept.
     pub fn restore(&mut self, state: &HeaderState) {
+        self.last = LastStamp::default();
         self.learned =
             state.0.as_ref().map(|(index, format)| (*index, format.as_deref().and_then(|text| TimeFormat::parse_format(text).ok())));
     }
@@ -93,7 +126,7 @@ impl HeaderReader {
         {
             let same = grammar.headers[..*index].iter().filter(|header| time_of(header) == time_of(learned));
             for header in same {
-                if let Some((parts, _)) = fit(header, format.as_ref(), text, context, &known) {
+                if let Some((parts, _)) = fit(header, format.as_ref(), text, context, &known, Some(&mut self.last)) {
                     return Some(parts);
                 }
             }
@@ -101,7 +134,7 @@ impl HeaderReader {
         let mut learned = None;
         if let Some((index, format)) = &self.learned
             && let Some(header) = grammar.headers.get(*index)
-            && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true)
+            && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true, Some(&mut self.last))
         {
             if known(parts.message) {
                 return Some(parts);
@@ -115,7 +148,8 @@ impl HeaderReader {
                 continue;
             }
             for format in [self.declared.as_ref(), None] {
-                if let Some((parts, format)) = fit(header, format, text, context, &known) {
+                if let Some((parts, format)) = fit(header, format, text, context, &known, None) {
+                    self.last = LastStamp::default();
                     self.learned = Some((index, format.map(Cow::into_owned)));
                     return Some(parts);
                 }
@@ -139,6 +173,7 @@ fn fit<'a, 'f>(
     text: &'a [u8],
     context: &TimeContext<'_>,
     known: &dyn Fn(&[u8]) -> bool,
+    mut last: Option<&mut LastStamp>,
 ) -> Option<(Parts<'a>, Option<Cow<'f, TimeFormat>>)> {
     let mut rest = text;
     let mut stamp = None;
@@ -183,7 +218,10 @@ fn fit<'a, 'f>(
                     (None, None) => None,
                 };
                 if let Some(format) = given {
-                    let (read, after) = format.read(rest, context)?;
+                    let (read, after) = match (&mut last, border(elements.get(index + 1))) {
+                        (Some(last), border) => last.read(&format, rest, border, context)?,
+                        (None, _) => format.read(rest, context)?,
+                    };
                     (stamp, rest, used) = (Some(read), after, Some(format));
                 } else if elements.get(index + 2) == Some(&Element::Message) {
                     let (read, format, after) = derive(rest, border(elements.get(index + 1)), context, known)?;

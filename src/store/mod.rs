@@ -9,8 +9,10 @@
 //!   client: its row, a deletion of its row or of all rows, and what retention would have removed.
 
 mod batch;
+mod bytes;
 mod error;
 mod feed;
+mod form;
 mod packed;
 mod query;
 mod schema;

@@ -30,20 +30,28 @@ prop_compose! {
     }
 }
 
+fn packed(texts: &mut Texts, row: &Row) -> Vec<u8> {
+    let mut out = Vec::new();
+    texts.key(&row.broker, row.identity, &row.client_id, &mut out);
+    texts.pack(row, &mut out);
+    out
+}
+
 proptest! {
     #[test]
     fn what_is_packed_comes_back(rows in proptest::collection::vec(rows(), 1..6)) {
         let mut texts = Texts::default();
         let packed: Vec<Vec<u8>> = rows.iter().map(|row| {
-            let mut out = Vec::new();
-            texts.pack(row, &mut out);
-            out
+            packed(&mut texts, row)
         }).collect();
+        let mut reused = blank();
         for (row, record) in rows.iter().zip(&packed) {
             let known = known(record);
             prop_assert_eq!((known.ts, known.first_ts, known.attempts), (row.ts, row.first_ts, row.attempts));
             prop_assert_eq!(known.client_id, row.client_id.as_bytes());
             prop_assert_eq!(&texts.unpack(record), row);
+            texts.unpack_into(record, &mut reused);
+            prop_assert_eq!(&reused, row);
         }
     }
 }
@@ -54,15 +62,17 @@ fn a_list_that_is_full_keeps_texts_in_their_rows() {
     let mut records = Vec::new();
     for n in 0..2 * TEXTS {
         let mut out = Vec::new();
-        texts.put_text(format!("text {n}").as_bytes(), &mut out);
-        texts.put_line(format!("{}: line of device", "x".repeat(n % 900)).as_bytes(), b"device", &mut out);
+        texts.put_text(REASON, format!("text {n}").as_bytes(), &mut out);
+        texts.put_line(LINES + n % 3, format!("{}: line of device", "x".repeat(n % 900)).as_bytes(), b"device", &mut out);
         records.push(out);
     }
     assert_eq!(texts.list.len(), TEXTS);
     for (n, record) in records.iter().enumerate() {
         let mut from = record.as_slice();
         assert_eq!(texts.text(&mut from), format!("text {n}").as_bytes());
-        assert_eq!(texts.line(b"device", &mut from), format!("{}: line of device", "x".repeat(n % 900)).as_bytes());
+        let mut line = Vec::new();
+        texts.line(b"device", &mut from, &mut line);
+        assert_eq!(line, format!("{}: line of device", "x".repeat(n % 900)).as_bytes());
     }
 }
 
@@ -93,7 +103,6 @@ fn a_usual_row_takes_less_than_a_hundred_bytes() {
         upstream: None,
         twin: None,
     };
-    let mut out = Vec::new();
-    Texts::default().pack(&row, &mut out);
-    assert!(out.len() < 100, "{}", out.len());
+    let length = packed(&mut Texts::default(), &row).len();
+    assert!(length < 100, "{length}");
 }

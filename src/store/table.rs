@@ -8,7 +8,7 @@ use hashbrown::hash_table::Entry;
 use super::CommitStats;
 use super::batch::{self, Batch};
 use super::packed::{self, Texts};
-use crate::model::{Attempt, Change, ClientKey, Millis, Row};
+use crate::model::{Attempt, Change, ClientKey, Identity, Millis, Row};
 
 /// Bytes of a chunk of rows.
 const CHUNK: usize = 256 << 10;
@@ -78,7 +78,26 @@ impl Table {
 
     /// The same, one after the other.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = Row> + '_ {
+        self.in_order().map(|place| self.texts.unpack(self.records.get(place)))
+    }
+
+    /// The same, each shown in the memory of the one before it.
+    ///
+    /// # Errors
+    /// The first of `show`.
+    pub fn each<E>(&self, mut show: impl FnMut(&Row) -> Result<(), E>) -> Result<(), E> {
+        let mut row = packed::blank();
+        for place in self.in_order() {
+            self.texts.unpack_into(self.records.get(place), &mut row);
+            show(&row)?;
+        }
+        Ok(())
+    }
+
+    fn in_order(&self) -> impl ExactSizeIterator<Item = Place> + '_ {
         let mut places: Vec<(u64, Place)> = self.places.iter().map(|place| (0, *place)).collect();
+        // In the order in which they stand in memory: their names are read twice.
+        places.sort_unstable_by_key(|(_, place)| (place.chunk, place.at));
         let id = |place: Place| packed::known(self.records.get(place)).client_id;
         // What all names begin with tells none of them apart; the next eight bytes mostly do.
         let first = places.first().map_or(&[][..], |(_, place)| id(*place));
@@ -98,54 +117,50 @@ impl Table {
         places.sort_unstable_by(|(sample, place), (other_sample, other)| {
             sample.cmp(other_sample).then_with(|| id(*place).cmp(id(*other))).then_with(|| rank(*place).cmp(&rank(*other)))
         });
-        places.into_iter().map(|(_, place)| self.texts.unpack(self.records.get(place)))
+        places.into_iter().map(|(_, place)| place)
     }
 
     /// The time of this client's row.
     fn last(&mut self, key: &ClientKey) -> Option<Millis> {
-        let hash = self.look_for(key);
-        let found = self.places.find(hash, |place| packed::known(self.records.get(*place)).key == self.key)?;
+        let hash = self.look_for(&key.broker, key.identity, &key.client_id);
+        let found = self.places.find(spread(hash), is_at(&self.records, hash, &self.key))?;
         Some(packed::known(self.records.get(*found)).ts)
     }
 
     /// Writes the key where it is compared from, and returns its hash.
-    fn look_for(&mut self, key: &ClientKey) -> u64 {
+    fn look_for(&mut self, broker: &str, identity: Identity, client_id: &str) -> u32 {
         self.key.clear();
-        self.texts.key(&key.broker, key.identity, &key.client_id, &mut self.key);
-        self.hasher.hash_one(&self.key)
+        self.texts.key(broker, identity, client_id, &mut self.key);
+        self.hasher.hash_one(&self.key) as u32
     }
 
     /// Writes a row, which goes on from the one that stands there, unless that one is cleared before.
     fn put(&mut self, mut row: Row, clear: bool) {
-        self.key.clear();
-        self.texts.key(&row.broker, row.identity, &row.client_id, &mut self.key);
-        let hash = self.hasher.hash_one(&self.key);
-        let Table { hasher, texts, places, records, key, record } = self;
-        let equal = |place: &Place| packed::known(records.get(*place)).key == *key;
-        match places.entry(hash, equal, |place| hasher.hash_one(packed::known(records.get(*place)).key)) {
+        let hash = self.look_for(&row.broker, row.identity, &row.client_id);
+        let Table { texts, places, records, key, record, .. } = self;
+        match places.entry(spread(hash), is_at(records, hash, key), |place| spread(place.hash)) {
             Entry::Occupied(mut entry) => {
                 let before = packed::known(records.get(*entry.get()));
                 if !clear {
                     row.attempts = row.attempts.saturating_add(before.attempts);
                     row.first_ts = before.first_ts;
                 }
-                record.clear();
+                record.clone_from(key);
                 texts.pack(&row, record);
                 *entry.get_mut() = records.replace(*entry.get(), record);
             }
             Entry::Vacant(entry) => {
-                record.clear();
+                record.clone_from(key);
                 texts.pack(&row, record);
-                entry.insert(records.add(record));
+                entry.insert(records.add(record, hash));
             }
         }
         self.tidy();
     }
 
     fn remove(&mut self, key: &ClientKey) -> bool {
-        let hash = self.look_for(key);
-        let found = self.places.find_entry(hash, |place| packed::known(self.records.get(*place)).key == self.key);
-        let Ok(entry) = found else { return false };
+        let hash = self.look_for(&key.broker, key.identity, &key.client_id);
+        let Ok(entry) = self.places.find_entry(spread(hash), is_at(&self.records, hash, &self.key)) else { return false };
         let (place, _) = entry.remove();
         self.records.drop(place);
         self.tidy();
@@ -157,18 +172,30 @@ impl Table {
         if self.records.holes > HOLES && self.records.holes > self.records.used {
             let old = std::mem::take(&mut self.records);
             for place in self.places.iter_mut() {
-                *place = self.records.add(old.get(*place));
+                *place = self.records.add(old.get(*place), place.hash);
             }
         }
     }
 }
 
-/// Where a packed row stands: its chunk, the byte in it, its length.
+/// Where a packed row stands: its chunk, the byte in it, its length. The hash of its key spares the table to read the row when it
+/// grows.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     chunk: u32,
     at: u32,
     length: u32,
+    hash: u32,
+}
+
+/// The hash as the table takes it, which looks at its highest and its lowest bits.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+/// Whether the row with this key stands in a place.
+fn is_at<'a>(records: &'a Records, hash: u32, key: &'a [u8]) -> impl Fn(&Place) -> bool + 'a {
+    move |place| place.hash == hash && packed::known(records.get(*place)).key == key
 }
 
 /// The packed rows, in large pieces, so that growing copies nothing.
@@ -185,7 +212,7 @@ impl Records {
         &self.chunks[place.chunk as usize][at..at + place.length as usize]
     }
 
-    fn add(&mut self, record: &[u8]) -> Place {
+    fn add(&mut self, record: &[u8], hash: u32) -> Place {
         self.used += record.len() as u64;
         if self.chunks.last().is_none_or(|last| last.capacity() - last.len() < record.len()) {
             self.chunks.push(Vec::with_capacity(CHUNK.max(record.len())));
@@ -196,13 +223,13 @@ impl Records {
         last.extend_from_slice(record);
         // A row is bounded by the longest line, and 2^32 chunks are more than there is memory.
         let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Place { chunk: small(chunk), at: small(at), length: small(record.len()) }
+        Place { chunk: small(chunk), at: small(at), length: small(record.len()), hash }
     }
 
     fn replace(&mut self, place: Place, record: &[u8]) -> Place {
         if record.len() > place.length as usize {
             self.drop(place);
-            return self.add(record);
+            return self.add(record, place.hash);
         }
         let at = place.at as usize;
         self.chunks[place.chunk as usize][at..at + record.len()].copy_from_slice(record);

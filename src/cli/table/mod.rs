@@ -11,6 +11,7 @@ use std::io::{self, Write};
 
 use super::console::Look;
 use crate::model::{ClientKey, Row};
+use crate::store::Table;
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -40,16 +41,19 @@ pub fn write(out: &mut dyn Write, rows: &[Row], total: Option<u64>, format: Form
     out.flush()
 }
 
-/// Writes all rows, one after the other: only columns that must fit them need all of them at once.
+/// Writes all rows of a table, one after the other: only columns that must fit them need all of them at once.
 ///
 /// # Errors
 /// Those of the output.
-pub fn stream(out: &mut dyn Write, rows: impl Iterator<Item = Row>, format: Format, look: &Look) -> io::Result<()> {
+pub fn stream(out: &mut dyn Write, table: &Table, format: Format, look: &Look) -> io::Result<()> {
     match format {
-        Format::Table => grid::write(out, &rows.collect::<Vec<_>>(), None, look)?,
-        Format::Json => json::array(out, rows)?,
-        Format::Ndjson => json::lines(out, rows)?,
-        Format::Csv => csv::write(out, rows)?,
+        Format::Table => grid::write(out, &table.rows().collect::<Vec<_>>(), None, look)?,
+        Format::Json => json::array(out, table.rows())?,
+        Format::Ndjson => {
+            let mut lines = json::Lines::default();
+            table.each(|row| lines.write(out, row))?;
+        }
+        Format::Csv => csv::write(out, table.rows())?,
     }
     out.flush()
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 impl Joiner {
-    pub(super) fn context_by_key(&mut self, settings: &Settings, rule: &Rule, key: String, record: Context, out: &mut Vec<Attempt>) {
+    pub(super) fn context_by_key(&mut self, settings: &Settings, rule: &Rule, key: String, record: Box<Context>, out: &mut Vec<Attempt>) {
         let mut conversation = self.keyed.take(&key).unwrap_or_default();
         if conversation.told.is_some() && !rule.begins && conversation.may_repeat(record.ts) {
             self.say_more(settings, &mut conversation, record, out);
@@ -34,7 +34,7 @@ impl Joiner {
         settings: &Settings,
         rule: &Rule,
         key: String,
-        record: Context,
+        record: Box<Context>,
         out: &mut Vec<Attempt>,
     ) -> Effect {
         if rule.elimination {
@@ -84,13 +84,13 @@ impl Joiner {
     }
 
     /// A record names a conversation whose connection was opened before, under another name: the one that was opened last, most likely.
-    pub(super) fn opened_before(&mut self, settings: &Settings, key: String, mut record: Context, out: &mut Vec<Attempt>) -> Effect {
+    pub(super) fn opened_before(&mut self, settings: &Settings, key: String, mut record: Box<Context>, out: &mut Vec<Attempt>) -> Effect {
         if let Some(earlier) = self.keyed.take(&key).filter(|earlier| earlier.context.alone && earlier.told.is_none() && !earlier.accepted)
         {
             self.tell(settings, earlier, out);
         }
         if let Some((opened, certain)) = self.open.take_newest() {
-            record.joined(&opened);
+            record.joined(opened);
             if !certain || self.unlisted {
                 record.doubt.extend([Field::IpAddress, Field::TlsUsed]);
             }
@@ -108,7 +108,7 @@ impl Joiner {
     }
 
     /// Adds to a conversation that is known, and begins none. A record that can be divided in two ways adds nothing.
-    pub(super) fn details(&mut self, settings: &Settings, key: Option<String>, mut record: Context, out: &mut Vec<Attempt>) -> Effect {
+    pub(super) fn details(&mut self, settings: &Settings, key: Option<String>, mut record: Box<Context>, out: &mut Vec<Attempt>) -> Effect {
         let Some(key) = key.filter(|_| !record.unclear) else { return Effect::Nothing };
         let Some(mut conversation) = self.keyed.take(&key) else { return Effect::Nothing };
         // What is known already is not doubted for being said again.
@@ -128,7 +128,7 @@ impl Joiner {
     }
 
     /// A login of this username failed. Which one, other records say; where they are missing, it was likely this one.
-    pub(super) fn suspect(&mut self, settings: &Settings, record: Context, out: &mut Vec<Attempt>) -> Effect {
+    pub(super) fn suspect(&mut self, settings: &Settings, record: Box<Context>, out: &mut Vec<Attempt>) -> Effect {
         let undecided = record.facts.username.as_ref().and_then(|username| self.keyed.undecided(username, record.ts));
         let Some((key, mut conversation)) = undecided.and_then(|key| self.keyed.take(&key).map(|conversation| (key, conversation))) else {
             return Effect::Nothing;
@@ -140,7 +140,7 @@ impl Joiner {
     }
 
     /// A terminator handed its connection on: from here on the broker's log tells what became of it.
-    pub(super) fn proxied(&mut self, settings: &Settings, key: Option<String>, record: Context, out: &mut Vec<Attempt>) -> Effect {
+    pub(super) fn proxied(&mut self, settings: &Settings, key: Option<String>, record: Box<Context>, out: &mut Vec<Attempt>) -> Effect {
         let mut conversation = key.as_ref().and_then(|key| self.keyed.take(key)).unwrap_or_default();
         // The terminator accepted it: what goes wrong later is the end of a session.
         conversation.accepted = true;
@@ -154,7 +154,7 @@ impl Joiner {
     }
 
     /// A refusal that was told is known better. Nothing is counted, and its name does not change: what named it is certain.
-    pub(super) fn say_more(&self, settings: &Settings, conversation: &mut Conversation, record: Context, out: &mut Vec<Attempt>) {
+    pub(super) fn say_more(&self, settings: &Settings, conversation: &mut Conversation, record: Box<Context>, out: &mut Vec<Attempt>) {
         let Some(told) = &conversation.told else { return };
         if record.forgeable && !conversation.context.forgeable {
             // What may be a stranger's words changes nothing of what is certain.

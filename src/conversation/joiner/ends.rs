@@ -9,7 +9,7 @@ impl Joiner {
         settings: &Settings,
         said: &Said<'_>,
         key: Option<String>,
-        mut record: Context,
+        mut record: Box<Context>,
         out: &mut Vec<Attempt>,
     ) -> Effect {
         let lane = lane(&record.facts).to_owned();
@@ -35,16 +35,13 @@ impl Joiner {
         // 1.x prints no source port: then it is one of its address.
         let nameless = record.facts.client_port.is_none() && record.facts.connection.is_none();
         let by_address = nameless && (record.facts.client_ip.is_some() || said.rule.elimination);
-        let found = if by_address {
-            self.find(&record, settings)
-        } else {
-            self.open.take(&record.facts).map_or(Found::Nobody, |opened| Found::Certain(Box::new(opened)))
-        };
-        if let Found::Certain(opened) = &found {
-            record.joined(opened);
-        } else if found == Found::Nobody && self.open.is_complete() && !self.unlisted {
+        let found =
+            if by_address { self.find(&record, settings) } else { self.open.take(&record.facts).map_or(Found::Nobody, Found::Certain) };
+        match found {
+            Found::Certain(opened) => record.joined(opened),
             // Accepted without ever having been listed: there are listeners whose connections the log does not show.
-            self.open.incomplete();
+            Found::Nobody if self.open.is_complete() && !self.unlisted => self.open.incomplete(),
+            _ => {}
         }
         self.known_now(settings, out);
         let name = said.heard.raw(Fact::ClientId).unwrap_or_default();
@@ -74,7 +71,14 @@ impl Joiner {
     }
 
     /// A connection ended before its client said who it was. What waits before it makes it a refusal after all.
-    pub(super) fn close(&mut self, grammar: &Grammar, settings: &Settings, rule: &Rule, record: Context, out: &mut Vec<Attempt>) -> Effect {
+    pub(super) fn close(
+        &mut self,
+        grammar: &Grammar,
+        settings: &Settings,
+        rule: &Rule,
+        record: Box<Context>,
+        out: &mut Vec<Attempt>,
+    ) -> Effect {
         let lane = lane(&record.facts).to_owned();
         if self.lanes.get(&lane).is_some_and(|pending| pending.alone && agree(pending, &record)) {
             return self.refuse(grammar, settings, rule, None, record, out);
@@ -107,8 +111,8 @@ impl Joiner {
         grammar: &Grammar,
         settings: &Settings,
         rule: &Rule,
-        accepted: Option<Context>,
-        mut record: Context,
+        accepted: Option<Box<Context>>,
+        mut record: Box<Context>,
         out: &mut Vec<Attempt>,
     ) -> Effect {
         let lane = lane(&record.facts).to_owned();
@@ -200,7 +204,7 @@ impl Joiner {
             record.evidence.splice(0..0, accepted.evidence);
             how = "the client that was accepted just before";
         } else if let Some(opened) = self.open.take(&record.facts) {
-            record.joined(&opened);
+            record.joined(opened);
             how = "by address and port";
         } else if record.facts.client_port.is_none()
             && record.facts.connection.is_none()
@@ -258,7 +262,7 @@ impl Joiner {
         }
         match self.open.likeliest_now(record.ts) {
             Some(opened) => {
-                record.joined(opened);
+                record.joined(Box::new(opened.clone()));
                 inferred.extend([Field::IpAddress, Field::TlsUsed]);
                 "guessed: it may also have come in by a listener whose connections are not logged"
             }
@@ -270,19 +274,19 @@ impl Joiner {
         let named = record.facts.client_ip.is_some();
         match self.find(record, settings) {
             Found::Certain(opened) => {
-                record.joined(&opened);
+                record.joined(opened);
                 "the only connection that it can be"
             }
             Found::Address(opened) => {
-                record.joined(&opened);
+                record.joined(opened);
                 inferred.push(Field::TlsUsed);
                 "one of several of this address"
             }
             Found::Guess(opened, one_listener) => {
                 if record.facts.client_id.is_some() && self.open.is_complete() && self.guessed.len() < MAX_GUESSED {
-                    self.guessed.push(Guessed { mark: self.open.mark(), record: record.clone(), inferred: inferred.clone() });
+                    self.guessed.push(Guessed { mark: self.open.mark(), record: Box::new(record.clone()), inferred: inferred.clone() });
                 }
-                record.joined(&opened);
+                record.joined(opened);
                 inferred.push(Field::IpAddress);
                 if !one_listener {
                     inferred.push(Field::TlsUsed);
@@ -306,7 +310,7 @@ impl Joiner {
                 }
                 Hindsight::Certain(opened, one_listener) => {
                     let Guessed { mut record, mut inferred, .. } = self.guessed.remove(at);
-                    record.joined(&opened);
+                    record.joined(opened);
                     if !one_listener {
                         inferred.push(Field::TlsUsed);
                     }

@@ -11,7 +11,12 @@ pub(super) fn lane(facts: &Facts) -> &str {
 /// the broker puts between the client's own.
 pub(super) fn is_forgeable(rule: &Rule, heard: &Heard<'_>) -> bool {
     let parts = [Fact::ClientId, Fact::ClientName, Fact::Username, Fact::Words].into_iter().filter_map(|fact| heard.raw(fact));
-    parts.into_iter().any(|part| rule.forgeable.iter().any(|text| memchr::memmem::find(part, text).is_some()))
+    parts.into_iter().any(|part| rule.forgeable.iter().any(|text| holds(part, text)))
+}
+
+/// Whether a text holds another one: both are short, and it seldom holds the other's first byte.
+fn holds(text: &[u8], part: &[u8]) -> bool {
+    part.first().is_none_or(|first| memchr::memchr_iter(*first, text).any(|at| text[at..].starts_with(part)))
 }
 
 /// Whether a name that is used again meant another connection in an earlier record, whose end was not seen.
@@ -51,9 +56,9 @@ pub(super) fn corrected(rule: &Rule, earlier: &mut Context, record: &Context) {
 }
 
 /// Puts a later record of the same connection behind an earlier one; what the later says of it counts.
-pub(super) fn merge(earlier: &mut Context, mut later: Context) {
+pub(super) fn merge(earlier: &mut Context, mut later: Box<Context>) {
     settle_username(earlier, &mut later);
-    let mut facts = later.facts.clone();
+    let mut facts = std::mem::take(&mut later.facts);
     facts.add(&earlier.facts);
     add(earlier, later);
     earlier.facts = facts;
@@ -74,13 +79,15 @@ pub(super) fn settle_username(earlier: &Context, later: &mut Context) {
 }
 
 /// Adds a later record of the same connection; what the earlier ones said of it counts.
-pub(super) fn add(earlier: &mut Context, mut later: Context) {
+pub(super) fn add(earlier: &mut Context, mut later: Box<Context>) {
     settle_username(earlier, &mut later);
     let lists = [(&mut earlier.doubt, later.doubt), (&mut earlier.doubt_tls, later.doubt_tls), (&mut earlier.misread, later.misread)];
     for (own, others) in lists {
-        own.extend(others);
-        own.sort_unstable();
-        own.dedup();
+        if !others.is_empty() {
+            own.extend(others);
+            own.sort_unstable();
+            own.dedup();
+        }
     }
     earlier.password_if_plain |= later.password_if_plain;
     earlier.facts.add(&later.facts);

@@ -117,6 +117,8 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         }
     }
     named.judge(reader, &rules);
+    let awaited: Vec<String> = rules.iter().flat_map(|rule| rule.after.iter().cloned()).collect();
+    rules.iter_mut().for_each(|rule| rule.is_awaited = awaited.contains(&rule.name));
     for text in named.refusals {
         rules.iter_mut().filter(|rule| rule.name == text.value).for_each(|rule| rule.has_twin = true);
     }

@@ -50,7 +50,7 @@ pub(super) fn rule<'s>(
     }
     let reason = reason(reader, &mut table);
     let reason_tls = table.texts(reader, "reason_tls").iter().filter_map(|text| one_reason(reader, text)).collect();
-    let words = table.text(reader, "words").map(|text| text.value);
+    let words = table.text(reader, "words").map(|text| text.value.into());
     let after = table.texts(reader, "after");
     named.contexts.extend(after.iter().cloned());
     let same_as = table.texts(reader, "same_as");
@@ -101,6 +101,7 @@ pub(super) fn rule<'s>(
         look_back: table.flag(reader, "look_back").unwrap_or(false),
         forgeable: table.texts(reader, "forgeable").into_iter().map(|text| text.value.into_bytes()).collect(),
         has_twin: !same_as.is_empty(),
+        is_awaited: false,
         same_as: same_as.into_iter().map(|text| text.value).collect(),
         reason,
         ways,
