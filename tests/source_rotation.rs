@@ -223,6 +223,32 @@ fn copytruncate_step_by_step() {
     }
 }
 
+/// The rotated files are looked through for another reason between the copy and the truncation's being seen.
+#[test]
+fn a_copy_is_known_though_its_file_is_empty_already() {
+    // Of the file all was read, or not the last lines; the copy lacks the last ones, or does not.
+    for (unread, uncopied) in [(0, 0), (3, 0), (0, 2)] {
+        let mut bench = Bench::new();
+        bench.append("x.log", lines(0, 40));
+        bench.expect(&lines(0, 40));
+        // Something is begun beside it that may become a copy: the next pass but one looks again.
+        bench.append("x.log.7", "").logrotate("x.log").append("x.log", lines(40, 80));
+        let soon = filetime::FileTime::from_unix_time((bench.now + 1500) / 1000, 0);
+        for name in ["x.log.8", "x.log.1", "x.log"] {
+            filetime::set_file_mtime(bench.path(name), soon).unwrap();
+        }
+        bench.expect(&lines(40, 80));
+        bench.append("x.log", lines(80, 80 + unread));
+        bench.copytruncate("x.log");
+        let copy = bench.path("x.log.1");
+        let whole = std::fs::read_to_string(&copy).unwrap();
+        std::fs::write(&copy, &whole[..whole.len() - uncopied * lines(0, 1).len()]).unwrap();
+        bench.append("x.log", lines(83, 85));
+        bench.pass(3_000);
+        bench.expect_taken(&(lines(80, 80 + unread) + &lines(83, 85)));
+    }
+}
+
 #[test]
 fn copytruncate_twice_between_two_passes() {
     let mut bench = Bench::new();

@@ -45,11 +45,16 @@ pub(crate) fn list(live: &Path, target: Option<&Path>) -> io::Result<Vec<Candida
         }
     }
     if !stable {
-        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "files are being renamed beside it"));
+        return Err(changing());
     }
     without_doubles(&mut before);
     order(&mut before);
     Ok(before)
+}
+
+/// The error for a directory in which files come and go at this moment.
+pub(crate) fn changing() -> io::Error {
+    io::Error::new(io::ErrorKind::ResourceBusy, "files are being renamed beside it")
 }
 
 fn list_once(live: &Path, target: Option<&Path>) -> io::Result<Vec<Candidate>> {
@@ -128,12 +133,18 @@ fn by_numbers(a: &Candidate, b: &Candidate) -> Ordering {
 /// A rotated file and its first bytes; none if it cannot be read.
 pub(crate) type Headed<'a> = (&'a Candidate, Option<Vec<u8>>);
 
-/// Reads the first bytes of each file.
+/// Reads the first bytes of each file, and its size as it is then.
 ///
 /// # Errors
 /// When files are renamed meanwhile.
-pub(crate) fn with_heads(list: &[Candidate]) -> io::Result<Vec<Headed<'_>>> {
-    list.iter().map(|file| Ok((file, head_of(&file.path, file.id, file.rotated.packed)?))).collect()
+pub(crate) fn with_heads(list: &mut [Candidate]) -> io::Result<Vec<Headed<'_>>> {
+    let mut all = Vec::with_capacity(list.len());
+    for file in list {
+        let head = head_of(&file.path, file.id, file.rotated.packed)?;
+        file.size = head.as_ref().map_or(file.size, |(_, size)| *size);
+        all.push((&*file, head.map(|(head, _)| head)));
+    }
+    Ok(all)
 }
 
 /// The rotated files whose lines are accounted for, one way or another, with the mark of their first bytes if it is known.

@@ -30,14 +30,18 @@ pub(crate) fn regular(meta: &Metadata) -> Option<io::Error> {
     (!meta.is_file()).then(|| io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
 }
 
-/// The first bytes of a file, inflated if it is packed, at most 256; none of a file that we may not read, or cannot unpack.
+/// The first bytes of a file, inflated if it is packed, at most 256, and its size once they were read, so that a file that grows
+/// meanwhile has at least that size; none of a file that we may not read, or cannot unpack.
 ///
 /// # Errors
 /// `ResourceBusy` when the path leads to another file by now.
-pub(crate) fn head_of(path: &Path, id: FileId, is_packed: bool) -> io::Result<Option<Vec<u8>>> {
-    let head = open(path, Some(id)).and_then(|file| match is_packed {
-        true => read_up_to(&mut packed::inflate(file)?, PROOF),
-        false => read_at(&file, 0, PROOF),
+pub(crate) fn head_of(path: &Path, id: FileId, is_packed: bool) -> io::Result<Option<(Vec<u8>, u64)>> {
+    let head = open(path, Some(id)).and_then(|file| {
+        let head = match is_packed {
+            true => read_up_to(&mut packed::inflate(file.try_clone()?)?, PROOF)?,
+            false => read_at(&file, 0, PROOF)?,
+        };
+        Ok((head, file.metadata()?.len()))
     });
     match head {
         Ok(head) => Ok(Some(head)),

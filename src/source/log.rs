@@ -256,15 +256,15 @@ impl Log {
 
     /// Takes all rotated files that there are for known.
     pub(crate) fn list_known(&mut self) -> io::Result<()> {
-        let list = chain::list(&self.path, self.target.as_deref())?;
-        self.known.get_or_insert_default().keep(&chain::with_heads(&list)?, |_| true);
+        let mut list = chain::list(&self.path, self.target.as_deref())?;
+        self.known.get_or_insert_default().keep(&chain::with_heads(&mut list)?, |_| true);
         Ok(())
     }
 
     /// The same at the very first look, but for what was the live file until a moment ago: between the start of the program (or of
     /// the machine, or the installation) and this look the log may have been rotated, and nobody has read that.
     fn list_older(&mut self) -> io::Result<()> {
-        let list = chain::list(&self.path, self.target.as_deref())?;
+        let mut list = chain::list(&self.path, self.target.as_deref())?;
         let youngest = list.last().map(|file| file.id);
         let fresh = |file: &Candidate| {
             self.is_near(file.modified, ROTATE_WAIT) || (Some(file.id) == youngest && self.is_near(file.touched, ROTATE_WAIT))
@@ -273,7 +273,7 @@ impl Log {
             Start::Beginning => list.iter().filter(|file| !file.rotated.packed && fresh(file)).map(|file| file.id).collect(),
             Start::End => Vec::new(),
         };
-        self.known.get_or_insert_default().keep(&chain::with_heads(&list)?, |id| !fresh.contains(&id));
+        self.known.get_or_insert_default().keep(&chain::with_heads(&mut list)?, |id| !fresh.contains(&id));
         Ok(())
     }
 

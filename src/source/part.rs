@@ -51,6 +51,8 @@ pub(crate) struct Part {
     scanned: u64,
     head: Vec<u8>,
     marker: Vec<u8>,
+    /// What the file began with when the files before it were looked for, as long as nothing of it was handed over.
+    begun: Vec<u8>,
     body: Body,
 }
 
@@ -86,6 +88,7 @@ impl Part {
             scanned: 0,
             head: Vec::new(),
             marker: Vec::new(),
+            begun: Vec::new(),
             body,
         })
     }
@@ -191,9 +194,10 @@ impl Part {
             }
         }
         let anything = self.size > self.scanned;
-        let want = if anything { marked + CHUNK } else { marked };
+        let before = if self.offset == 0 { &self.begun } else { &self.marker };
+        let want = if anything { marked + CHUNK } else { before.len() };
         let mut filled = read_into(file, buf, 0, want, from, self.size)?;
-        let intact = buf[..filled].starts_with(&self.marker);
+        let intact = buf[..filled].starts_with(before);
         match verdict(self.size, self.offset, self.scanned, intact) {
             Verdict::Changed => return Ok(Step::Changed),
             verdict => {
@@ -239,11 +243,22 @@ impl Part {
         Ok(())
     }
 
+    /// Whether the bytes that were read last are gone.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn is_emptied(&self) -> io::Result<bool> {
+        let Body::Plain(file, _) = &self.body else { return Ok(false) };
+        let marker = read_at(file, self.offset.saturating_sub(self.marker.len() as u64), self.marker.len())?;
+        Ok(marker != self.marker)
+    }
+
     /// Begins anew: the file was emptied.
     pub(crate) fn restart(&mut self) {
         (self.offset, self.scanned, self.placed, self.at_end) = (0, 0, false, false);
         self.head.clear();
         self.marker.clear();
+        self.begun.clear();
         if let Body::Plain(_, cutter) = &mut self.body {
             cutter.skipping = false;
         }
@@ -294,6 +309,11 @@ impl Part {
         }
     }
 
+    /// Remembers what the file begins with: what is read first must begin so, or the file was emptied in between.
+    pub(crate) fn note_beginning(&mut self) {
+        self.begun = self.first_bytes();
+    }
+
     /// The first bytes that were read, at most 256.
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
@@ -307,20 +327,21 @@ impl Part {
         }
     }
 
-    /// Whether `other` holds nothing but what this file begins with: a copy of it, or one that is being made.
-    pub(crate) fn begins_with(&self, other: &Path, id: FileId, size: u64) -> io::Result<bool> {
+    /// Whether `other` holds nothing but what this file begins with, and some of it: a copy, or one that is being made.
+    pub(crate) fn begins_with(&self, other: &Path, id: FileId) -> io::Result<bool> {
         let Body::Plain(file, _) = &self.body else { return Ok(false) };
         let other = open(other, Some(id))?;
         let mut at = 0;
-        while at < size {
-            let piece = usize::try_from((size - at).min(CHUNK as u64)).unwrap_or(CHUNK);
-            let theirs = read_at(&other, at, piece)?;
-            if theirs.is_empty() || theirs != read_at(file, at, theirs.len())? {
+        loop {
+            let theirs = read_at(&other, at, CHUNK)?;
+            if theirs.is_empty() {
+                return Ok(at > 0);
+            }
+            if theirs != read_at(file, at, theirs.len())? {
                 return Ok(false);
             }
             at += theirs.len() as u64;
         }
-        Ok(size > 0)
     }
 
     /// The position to be stored.

@@ -49,6 +49,7 @@ impl Log {
                 let news = part.has_news();
                 let look = !std::mem::replace(&mut part.visited, true);
                 let empty = matches!(news, Ok(false));
+                part.note_beginning();
                 match news.and_then(|news| if news || look { self.fill_in(at, others, sink) } else { Ok(0) }) {
                     Ok(1..) => {
                         at = 0;
@@ -93,6 +94,12 @@ impl Log {
                         break;
                     }
                     Ok(Step::Changed) if restarts >= MAX_RESTARTS => return true,
+                    // Emptied since what came before it was looked for: that is done again.
+                    Ok(Step::Changed) if self.parts[at].offset == 0 => {
+                        restarts += 1;
+                        self.parts[at].restart();
+                        break;
+                    }
                     Ok(Step::Changed) => {
                         restarts += 1;
                         let again = std::mem::take(&mut at);

@@ -2,11 +2,12 @@
 
 use std::io;
 
-use super::chain::{self, Candidate};
+use super::chain::{self, Candidate, Headed};
 use super::disk::head_of;
 use super::log::{Log, MAX_PARTS, Named};
 use super::part::Part;
 use super::position::{FileId, Kind, Position};
+use super::rotate::Seen;
 use super::spec::Sink;
 use crate::model::Millis;
 
@@ -15,7 +16,6 @@ struct Slot {
     /// The rotated file; none for the live one.
     file: Option<Candidate>,
     id: FileId,
-    size: u64,
     /// Where it was left, once a position is proven to be its own.
     part: Option<Part>,
     /// All of it was read before, as the beginning of the file that it is a copy of.
@@ -31,20 +31,26 @@ impl Log {
         if self.named == Named::Refused {
             return Err(io::Error::other("it cannot be read at the moment"));
         }
-        let list = match chain::list(&self.path, self.target.as_deref()) {
+        let mut list = match chain::list(&self.path, self.target.as_deref()) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy || self.patient(now) => return Err(error),
             other => other.unwrap_or_default(),
         };
         let mut stored = self.stored.clone();
         stored.sort_by_key(|position| position.order);
-        let mut slots: Vec<Slot> = list.iter().filter(|one| !others(one.id)).map(|one| Slot::rotated(one.clone())).collect();
-        if let Named::File(id, size) = self.named
+        let all = chain::with_heads(&mut list)?;
+        let rotated = all.iter().map(|(one, _)| *one).filter(|one| !others(one.id));
+        let mut slots: Vec<Slot> = rotated.map(|one| Slot::new(one.id, Some(one.clone()))).collect();
+        if let Named::File(id, _) = self.named
             && !others(id)
         {
-            slots.push(Slot { file: None, id, size, part: None, covered: false });
+            slots.push(Slot::new(id, None));
         }
-        let all = chain::with_heads(&list)?;
         let (located, trouble) = self.locate(&stored, &mut slots);
+        // A file that was emptied after the listing has a copy that is not in it.
+        let again = chain::list(&self.path, self.target.as_deref()).unwrap_or_default();
+        if located.contains(&false) && !again.iter().map(|file| file.id).eq(all.iter().map(|(file, _)| file.id)) {
+            return Err(chain::changing());
+        }
         if let Some(error) = trouble
             && (error.kind() == io::ErrorKind::ResourceBusy || self.patient(now))
         {
@@ -53,22 +59,38 @@ impl Log {
         let Some(first_new) = Log::first_new(&stored, &slots) else { return Ok(false) };
         let surplus = slots.len().saturating_sub(MAX_PARTS);
         let (opened, unreadable) = self.open_from(first_new.max(surplus), slots, now)?;
+        self.parts = opened.into();
+        self.live = match self.named {
+            Named::File(id, _) if self.holds(id) => Some(id),
+            _ => None,
+        };
+        let copies = self.leave_copies(&all).inspect_err(|_| self.parts.clear())?;
         if surplus > first_new {
             self.gap(sink, &format!("{} rotated files are more than can be read at once", surplus - first_new));
         }
         if unreadable > 0 {
             self.gap(sink, &format!("{unreadable} rotated files cannot be read"));
         }
-        self.tell_losses(&stored, &located, &opened, sink);
+        self.tell_losses(&stored, &located, sink);
         self.done = unlocated_done(&stored, &located);
-        self.parts = opened.into();
-        self.live = match self.named {
-            Named::File(id, _) if self.holds(id) => Some(id),
-            _ => None,
-        };
-        self.known.get_or_insert_default().keep(&all, |_| true);
+        self.known.get_or_insert_default().keep(&all, |id| !copies.contains(&id));
         self.stored.clear();
         Ok(true)
+    }
+
+    /// Closes what was opened as new, but is a copy of another open file, or may become one: that is settled when it is emptied.
+    fn leave_copies(&mut self, all: &[Headed<'_>]) -> io::Result<Vec<FileId>> {
+        let is_new = |part: &Part| part.offset == 0 && Some(part.id) != self.live;
+        let new: Vec<FileId> = self.parts.iter().filter(|part| is_new(part)).map(|part| part.id).collect();
+        let mut copies = Vec::new();
+        for (file, head) in all.iter().filter(|(file, _)| new.contains(&file.id)) {
+            let one = Seen { file, head: head.as_deref().unwrap_or_default(), known: false, open: None };
+            if self.copied_from_open(&one)? || self.may_become_copy(&one) {
+                copies.push(file.id);
+            }
+        }
+        self.parts.retain(|part| !copies.contains(&part.id));
+        Ok(copies)
     }
 
     /// Finds the file of each position: first by identity and proof, then by proof alone (a copy, or compressed), then by a
@@ -82,7 +104,7 @@ impl Log {
                 let plain = |slot: &&mut Slot| slot.file.as_ref().is_none_or(|file| !file.rotated.packed);
                 let (first, second): (Vec<&mut Slot>, Vec<&mut Slot>) = slots.iter_mut().rev().partition(plain);
                 for slot in first.into_iter().chain(second) {
-                    if *found || slot.part.is_some() || (slot.id == position.file) != by_identity || slot.too_short(position) {
+                    if *found || slot.part.is_some() || (slot.id == position.file) != by_identity {
                         continue;
                     }
                     let path = slot.file.as_ref().map_or(&*self.path, |file| &file.path);
@@ -100,11 +122,9 @@ impl Log {
         }
         if let (Some(youngest), Some(false)) = (stored.last(), located.last()) {
             for slot in slots.iter_mut().filter(|slot| slot.part.is_none()) {
-                let Some(file) = slot.file.as_ref().filter(|file| !file.rotated.packed && file.size < youngest.proof.offset) else {
-                    continue;
-                };
-                let head = head_of(&file.path, file.id, false);
-                slot.covered = head.is_ok_and(|head| head.is_some_and(|head| youngest.proof.head.begins(&head)));
+                let Some(file) = slot.file.as_ref().filter(|file| !file.rotated.packed) else { continue };
+                let begins = |(head, size): (Vec<u8>, u64)| size < youngest.proof.offset && youngest.proof.head.begins(&head);
+                slot.covered = head_of(&file.path, file.id, false).is_ok_and(|head| head.is_some_and(begins));
             }
         }
         let trouble = trouble.filter(|_| located.contains(&false));
@@ -152,40 +172,36 @@ impl Log {
     }
 
     /// Says what cannot be read any more.
-    fn tell_losses(&mut self, stored: &[Position], located: &[bool], opened: &[Part], sink: &mut dyn Sink) {
+    fn tell_losses(&mut self, stored: &[Position], located: &[bool], sink: &mut dyn Sink) {
         let youngest = stored.len().saturating_sub(1);
         let any = located.contains(&true);
-        let live = |part: &Part| matches!(self.named, Named::File(id, _) if id == part.id);
-        let rotated = opened.iter().any(|part| !live(part));
-        let anew = |position: &Position| opened.iter().any(|part| part.id == position.file && part.offset == 0);
+        let packed = self.parts.iter().any(Part::is_packed);
+        let (mut lost, mut reread) = (0, false);
         for (place, position) in stored.iter().enumerate().filter(|(place, _)| !located[*place]) {
             if position.kind != Kind::Open {
                 continue;
             }
-            let lost = match position.proof.offset {
-                // Nothing was read of it: it is one of those that are read now, unless there is only a new file.
-                0 => place == youngest && !any && !rotated && !anew(position),
+            let anew = self.parts.iter().find(|part| part.id == position.file && part.offset == 0);
+            lost += usize::from(match position.proof.offset {
+                // Nothing was read of it: it is what follows a file that was found, or one that is packed now, or it is gone.
+                0 => place == youngest && !any && !packed && anew.is_none(),
                 // Of a rotated file that was read to its end nothing is lost.
                 offset => place == youngest || position.size > offset,
-            };
-            if lost {
-                self.gap(sink, "the file that was being read is gone, or holds other bytes now");
-            }
-            let same_start = |part: &Part| part.id == position.file && position.proof.head.begins(&part.first_bytes());
-            if anew(position) && opened.iter().any(same_start) {
-                sink.reread(&self.path);
-            }
+            });
+            reread |= anew.is_some_and(|part| position.proof.head.begins(&part.first_bytes()));
+        }
+        for _ in 0..lost {
+            self.gap(sink, "the file that was being read is gone, or holds other bytes now");
+        }
+        if reread {
+            sink.reread(&self.path);
         }
     }
 }
 
 impl Slot {
-    fn rotated(file: Candidate) -> Slot {
-        Slot { id: file.id, size: file.size, file: Some(file), part: None, covered: false }
-    }
-
-    fn too_short(&self, position: &Position) -> bool {
-        self.file.as_ref().is_none_or(|file| !file.rotated.packed) && self.size < position.proof.offset
+    fn new(id: FileId, file: Option<Candidate>) -> Slot {
+        Slot { file, id, part: None, covered: false }
     }
 }
 

@@ -15,12 +15,12 @@ use crate::model::Millis;
 const BEGUN: Millis = 2_000;
 
 /// A rotated file and its first bytes.
-struct Seen<'a> {
-    file: &'a Candidate,
-    head: &'a [u8],
-    known: bool,
+pub(crate) struct Seen<'a> {
+    pub(crate) file: &'a Candidate,
+    pub(crate) head: &'a [u8],
+    pub(crate) known: bool,
     /// The open file that this is, or was compressed from.
-    open: Option<FileId>,
+    pub(crate) open: Option<FileId>,
 }
 
 impl Seen<'_> {
@@ -37,8 +37,8 @@ impl Log {
     /// # Errors
     /// When the directory or one of these files cannot be read, or changed meanwhile.
     pub(crate) fn fill_in(&mut self, at: usize, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> io::Result<usize> {
-        let list = chain::list(&self.path, self.target.as_deref())?;
-        let all = chain::with_heads(&list)?;
+        let mut list = chain::list(&self.path, self.target.as_deref())?;
+        let all = chain::with_heads(&mut list)?;
         if self.known.is_none() {
             self.known.get_or_insert_default().keep(&all, |_| true);
             return Ok(0);
@@ -57,9 +57,10 @@ impl Log {
             }
         }
         let places = places(&seen);
-        // The file that was read last is deleted already, and others have come: nobody knows whether these are all of them.
+        // The file that was read last is deleted already, and others were rotated: nobody knows whether these are all of them.
         let is_gone = |part: &Part| part.deleted() && !places.iter().any(|(id, _)| *id == part.id);
-        let broken = !open.is_empty() && at.checked_sub(1).and_then(|before| self.parts.get(before)).is_some_and(is_gone);
+        let rotated = !open.is_empty() || self.parts.get(at).is_some_and(|part| places.iter().any(|(id, _)| *id == part.id));
+        let broken = rotated && at.checked_sub(1).and_then(|before| self.parts.get(before)).is_some_and(is_gone);
         self.known.get_or_insert_default().keep(&all, |id| !later.contains(&id));
         if broken {
             self.gap(sink, "it was rotated so often since the last look that the file before was deleted, and perhaps others after it");
@@ -93,8 +94,8 @@ impl Log {
     pub(crate) fn emptied(&mut self, at: usize, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> io::Result<()> {
         let part = &self.parts[at];
         let (proof, skipping, head, floor) = (part.proof(), part.skipping(), part.head().to_vec(), part.modified);
-        let list = chain::list(&self.path, self.target.as_deref())?;
-        let all = chain::with_heads(&list)?;
+        let mut list = chain::list(&self.path, self.target.as_deref())?;
+        let all = chain::with_heads(&mut list)?;
         let seen = self.examine(&all, others, Some(floor));
         let copy = self.find_copy(&seen, &proof, skipping)?;
         let until = self.younger_than(part, &seen);
@@ -143,9 +144,8 @@ impl Log {
         let see = |(at, (file, head)): (usize, &'a Headed<'a>)| {
             let head = head.as_deref();
             let packed_from = |part: &&Part| {
-                let first = part.first_bytes();
                 let away = self.live != Some(part.id) && !all.iter().any(|(one, _)| one.id == part.id);
-                away && !first.is_empty() && head == Some(&first)
+                away && head == Some(&part.first_bytes())
             };
             let open = match file.rotated.packed {
                 _ if self.holds(file.id) => Some(file.id),
@@ -188,22 +188,35 @@ impl Log {
         Ok(None)
     }
 
-    /// Whether a file holds only what an open one begins with: a copy, perhaps one that is still being made.
-    fn copied_from_open(&self, one: &Seen<'_>) -> io::Result<bool> {
+    /// Whether a file holds only what an open one begins with, or began with before it was emptied: a copy, perhaps one that is still
+    /// being made.
+    pub(crate) fn copied_from_open(&self, one: &Seen<'_>) -> io::Result<bool> {
         if !one.tells() {
             return Ok(false);
         }
         for part in self.parts.iter().filter(|part| part.id != one.file.id) {
-            if part.begins_with(&one.file.path, one.file.id, one.file.size)? {
+            if part.begins_with(&one.file.path, one.file.id)? || self.copied_before(part, one)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
+    /// Whether a file is a copy of an open one that was emptied since: that is seen only when the open one is read again.
+    fn copied_before(&self, part: &Part, one: &Seen<'_>) -> io::Result<bool> {
+        if part.offset == 0 || !part.is_emptied()? {
+            return Ok(false);
+        }
+        if one.file.size < part.offset {
+            return Ok(part.head().starts_with(one.head));
+        }
+        let copy = Part::open_proven(&one.file.path, one.file.id, &part.proof(), part.skipping(), self.max_line)?;
+        Ok(copy.is_some())
+    }
+
     /// Whether a copy of an open file may just be begun: nothing of it is there yet, or too little to tell. Taken for a rotated file, all
     /// of it would be read a second time, and be missed when the file that it is made of is emptied. It is looked at again.
-    fn may_become_copy(&mut self, one: &Seen<'_>) -> bool {
+    pub(crate) fn may_become_copy(&mut self, one: &Seen<'_>) -> bool {
         let too_little = !one.file.rotated.packed && (one.head.is_empty() || !one.tells());
         let is_like = || one.head.is_empty() || self.parts.iter().any(|part| part.first_bytes().starts_with(one.head));
         let begun = too_little && self.is_near(one.file.modified, BEGUN) && !self.parts.is_empty() && is_like();
