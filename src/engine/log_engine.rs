@@ -124,6 +124,11 @@ impl Engine {
     /// Takes in whole lines; the last may lack its line end. Lines that no rule can take are passed over unread where the log's
     /// wrappers allow it.
     pub fn feed(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>) {
+        self.feed_each(bytes, read_at, out, &mut |_| {});
+    }
+
+    /// The same; `each` is called after each line that was looked at. The memory of attempts that it takes away is used again at once.
+    pub fn feed_each(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>, each: &mut dyn FnMut(&mut Vec<Attempt>)) {
         let mut at = 0;
         while at < bytes.len() {
             let next = match &self.prefilter {
@@ -138,6 +143,7 @@ impl Engine {
             };
             at = next.end;
             self.line(&bytes[next], read_at, out, None);
+            each(out);
         }
         self.stats.lines += lines(&bytes[at..]);
     }

@@ -25,14 +25,18 @@ pub(super) fn read(
     let (mut twins, mut broken, mut out) = (Twins::default(), None, Vec::new());
     shelves.iter_mut().for_each(|shelf| shelf.open_if_none(&broker, &mut twins));
     while let Some((shelf, at)) = next(&shelves) {
+        // Where no other log can be read beside this one, nothing has to wait for what the others say.
+        let alone = shelves.iter().map(|shelf| shelf.tracks.len() + shelf.waiting.len()).sum::<usize>() == 1;
         let shelf = &mut shelves[shelf];
         let track = &mut shelf.tracks[at];
-        let more = track.read(now, watcher, &mut out).unwrap_or_else(|error| {
+        let log = track.log;
+        let mut soon = |attempt| twins.push(&broker, log, attempt, false, now, &mut |attempt, _| tell(attempt));
+        let more = track.read(now, watcher, &mut out, alone.then_some(&mut soon)).unwrap_or_else(|error| {
             broken.get_or_insert(error);
             false
         });
         // The next file may go on where this one ends, or was written beside it.
-        let (log, reached) = (track.log, track.engine.reached());
+        let reached = track.engine.reached();
         shelf.open_if_none(&broker, &mut twins);
         while shelf.must_open(reached) {
             shelf.open(&broker, &mut twins);
@@ -143,11 +147,21 @@ impl Track {
         (self.file, self.family) = (Some(file), family);
     }
 
-    /// Reads one piece. False: the file is at its end.
-    fn read(&mut self, now: Millis, watcher: &mut dyn Watcher, out: &mut Vec<Attempt>) -> Result<bool, SourceError> {
+    /// Reads one piece. What comes of it is given to `soon`, if that is there, or left in `out`. False: the file is at its end.
+    fn read(
+        &mut self,
+        now: Millis,
+        watcher: &mut dyn Watcher,
+        out: &mut Vec<Attempt>,
+        mut soon: Option<&mut dyn FnMut(Attempt)>,
+    ) -> Result<bool, SourceError> {
         let Some(file) = &mut self.file else { return Ok(false) };
         let read = file.piece(&mut |bytes, done, total, path| {
-            self.engine.feed(bytes, now, out);
+            self.engine.feed_each(bytes, now, out, &mut |out| {
+                if let Some(soon) = &mut soon {
+                    out.drain(..).for_each(soon);
+                }
+            });
             watcher.progress(path, done, total);
         });
         if read.is_err() {
