@@ -163,7 +163,7 @@ proptest! {
     ) {
         const NOW: Millis = 1_767_225_600_000;
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&dir.path().join("t.db"), Settings { retention: None, max_clients: 1_000 }).unwrap();
+        let store = SqliteStore::open(&dir.path().join("t.db"), Settings { retention: None, max_clients: 1_000, ..Settings::default() }).unwrap();
         let mut all: Vec<Row> = Vec::new();
         for batch_rows in [first, second] {
             let mut batch = Batch::default();

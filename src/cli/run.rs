@@ -56,7 +56,7 @@ pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
 async fn serve(args: &RunArgs, config: Config, library: Library, log: OwnLog, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let work = |error: &dyn std::fmt::Display| Failure::work(error.to_string());
     let signals = Signals::listen().map_err(|error| Failure::work(format!("cannot listen for signals: {error}")))?;
-    let settings = store::Settings { retention: config.retention, max_clients: config.max_clients };
+    let settings = store::Settings { retention: config.retention, max_clients: config.max_clients, search_memory: config.search_memory };
     let store: Arc<dyn store::Store> = Arc::new(SqliteStore::open(&config.database, settings).map_err(|error| work(&error))?);
     let (metrics, shared, library) = (Arc::new(Metrics::default()), Arc::new(Shared::new()), Arc::new(library));
     let tokens = config.access().map_err(|error| work(&error))?;

@@ -53,6 +53,7 @@ impl Raw {
             grammars: raw.grammars.map(|text| text.value.into()),
             retention: raw.retention.unwrap_or(plain.retention),
             max_clients: raw.max_clients.unwrap_or(plain.max_clients),
+            search_memory: raw.search_memory.unwrap_or(plain.search_memory),
             clear_on_success: raw.clear_on_success.unwrap_or(plain.clear_on_success),
             listen: match (&args.listen[..], &raw.listen[..]) {
                 ([], []) => plain.listen,

@@ -37,6 +37,8 @@ pub struct Config {
     pub retention: Option<Millis>,
     /// How many rows there may be.
     pub max_clients: u64,
+    /// How much memory the store may use to search and sort large tables, in bytes; 0: none.
+    pub search_memory: u64,
     /// Whether a successful connect removes the client's row.
     pub clear_on_success: bool,
     /// Where to listen; there is at least one place.
@@ -84,6 +86,7 @@ impl Default for Config {
             grammars: None,
             retention: bounds.retention,
             max_clients: bounds.max_clients,
+            search_memory: bounds.search_memory,
             clear_on_success: true,
             listen: vec![default_listen()],
             listeners: Vec::new(),

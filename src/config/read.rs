@@ -33,6 +33,7 @@ pub struct Raw {
     /// None within: for ever.
     pub(super) retention: Option<Option<Millis>>,
     pub(super) max_clients: Option<u64>,
+    pub(super) search_memory: Option<u64>,
     pub(super) clear_on_success: Option<bool>,
     pub(super) listen: Vec<(Listen, Range<usize>)>,
     pub(super) listeners: Vec<ListenerConfig>,
@@ -94,6 +95,7 @@ impl Raw {
         self.grammars = table.text(reader, "grammars").and_then(|text| path(reader, text));
         self.retention = table.take("retention").and_then(|value| retention(reader, value));
         self.max_clients = table.number(reader, "max_clients", 1..=100_000_000).map(|number| number as u64);
+        self.search_memory = table.number(reader, "search_memory", 0..=1_000_000).map(|mebibytes| (mebibytes as u64) << 20);
         self.clear_on_success = table.flag(reader, "clear_on_success");
         self.listen(reader, &mut table);
         for (entry, span) in table.tables(reader, "listener") {

@@ -93,9 +93,9 @@ impl Runs {
             changed = names(&changed.changed),
             "the configuration was read again and is in use"
         );
-        let Config { database, retention, max_clients, outputs, .. } = self.config.clone();
+        let Config { database, retention, max_clients, search_memory, outputs, .. } = self.config.clone();
         // What is fixed stays what it is, so that the next reload says it again.
-        self.config = Config { database, retention, max_clients, outputs, ..config };
+        self.config = Config { database, retention, max_clients, search_memory, outputs, ..config };
     }
 }
 
@@ -112,6 +112,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
         (old.database != new.database, "database"),
         (old.retention != new.retention, "retention"),
         (old.max_clients != new.max_clients, "max_clients"),
+        (old.search_memory != new.search_memory, "search_memory"),
         (old.outputs != new.outputs, "events and hooks"),
     ] {
         if differs {

@@ -13,6 +13,7 @@ mod bytes;
 mod error;
 mod feed;
 mod form;
+mod mirror;
 mod packed;
 mod query;
 mod schema;

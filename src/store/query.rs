@@ -90,6 +90,14 @@ impl SortBy {
         ("firstTs", SortBy::FirstTs, "first_ts"),
     ];
 
+    /// How many there are.
+    pub(super) const COUNT: usize = SortBy::NAMES.len();
+
+    /// All of them, in the order of their numbers.
+    pub(super) fn all() -> impl Iterator<Item = SortBy> {
+        SortBy::NAMES.iter().map(|(_, sort, _)| *sort)
+    }
+
     /// The field with this JSON name, if pages can be sorted by it.
     pub fn from_name(name: &str) -> Option<SortBy> {
         SortBy::NAMES.iter().find(|(json, ..)| *json == name).map(|(_, sort, _)| *sort)

@@ -10,8 +10,12 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x7475_726e;
 
 /// One step for each version, in order; a released step never changes.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_rows.sql"), include_str!("migrations/0002_events.sql"), include_str!("migrations/0003_search.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_rows.sql"),
+    include_str!("migrations/0002_events.sql"),
+    include_str!("migrations/0003_search.sql"),
+    include_str!("migrations/0004_revision.sql"),
+];
 
 /// The version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

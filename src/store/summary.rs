@@ -1,5 +1,8 @@
 //! What the rows that fit a filter come to: the numbers behind the page's charts.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Filter;
@@ -56,6 +59,44 @@ pub struct BrokerSum {
     pub clients: u64,
     /// Their attempts.
     pub attempts: u64,
+}
+
+/// What becomes a summary.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    attempts: u64,
+    reasons: BTreeMap<Reason, (u64, u64)>,
+    brokers: BTreeMap<String, (u64, u64)>,
+}
+
+impl Sums {
+    /// Adds rows of one reason and source.
+    pub(super) fn add(&mut self, reason: Reason, broker: &str, clients: u64, attempts: u64) {
+        self.attempts = self.attempts.saturating_add(attempts);
+        for (all, sum) in [self.reasons.entry(reason).or_default(), self.brokers.entry(broker.to_owned()).or_default()] {
+            *all += clients;
+            *sum = sum.saturating_add(attempts);
+        }
+    }
+
+    /// The summary of rows with these times.
+    pub(super) fn summary(self, filter: &Filter, times: &[Millis], spans: u32) -> Summary {
+        let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return Summary::default() };
+        let spans = Spans::new(filter, *first, *last, spans);
+        let reasons = self.reasons.into_iter().map(|(reason_code, (clients, attempts))| ReasonSum { reason_code, clients, attempts });
+        let brokers = self.brokers.into_iter().map(|(broker, (clients, attempts))| BrokerSum { broker, clients, attempts });
+        let mut reasons: Vec<_> = reasons.collect();
+        reasons.sort_by_key(|sum| Reverse(sum.clients));
+        Summary {
+            total_elements: times.len() as u64,
+            attempts: self.attempts,
+            start_time: Some(spans.start),
+            step: spans.step,
+            times: spans.counts(times),
+            reasons,
+            brokers: brokers.collect(),
+        }
+    }
 }
 
 /// Equal spans of time that hold all rows: `count` of them from `start`, each `step` ms long.

@@ -45,27 +45,58 @@ fn main() {
     );
     let addr = start(Arc::clone(&store));
 
+    // What comes before the copy in memory is there: the file answers.
+    let resident = resident();
+    let begun = Instant::now();
+    ask(addr, &format!("{V2}0&sortProperty=ts&sortOrder=DESC&clientId=first"));
+    let first = begun.elapsed();
+    store.await_copy();
+    println!("first filter {:.0} ms; the copy is there after {:.0} ms", first.as_secs_f64() * 1e3, begun.elapsed().as_secs_f64() * 1e3);
+
     println!("\n| request | times | p50 ms | p99 ms | total |\n|---|---|---|---|---|");
     let pages = rows / 50;
-    measure(addr, "newest first, first page", 300, |_| format!("{V2}0&sortProperty=ts&sortOrder=DESC"));
-    measure(addr, "newest first, one of the first 100 pages", 300, |random| {
+    let measure = |addr, what: &str, times, target: &dyn Fn(&mut Random) -> String| measure(&store, addr, what, times, target);
+    measure(addr, "newest first, first page", 300, &|_| format!("{V2}0&sortProperty=ts&sortOrder=DESC"));
+    measure(addr, "newest first, one of the first 100 pages", 300, &|random| {
         format!("{V2}{}&sortProperty=ts&sortOrder=DESC", random.below(100))
     });
-    measure(addr, "newest first, any page", 300, |random| format!("{V2}{}&sortProperty=ts&sortOrder=DESC", random.below(pages)));
-    measure(addr, "by client ID, first page", 300, |_| format!("{V2}0"));
+    measure(addr, "newest first, any page", 300, &|random| format!("{V2}{}&sortProperty=ts&sortOrder=DESC", random.below(pages)));
+    measure(addr, "by client ID, first page", 300, &|_| format!("{V2}0"));
+    measure(addr, "by client ID, any page", 300, &|random| format!("{V2}{}", random.below(pages)));
     for field in ["ipAddress", "username", "reason", "attempts"] {
-        measure(addr, &format!("by {field}, first page"), 20, |_| format!("{V2}0&sortProperty={field}"));
+        let begun = Instant::now();
+        ask(addr, &format!("{V2}0&sortProperty={field}"));
+        store.await_copy();
+        println!("| by {field}, until its order is made | 1 | {:.1} | | |", begun.elapsed().as_secs_f64() * 1e3);
+        measure(addr, &format!("by {field}, first page"), 300, &|_| format!("{V2}0&sortProperty={field}"));
+        measure(addr, &format!("by {field}, any page"), 300, &|random| format!("{V2}{}&sortProperty={field}", random.below(pages)));
     }
     for (what, field) in [("client ID", "clientId"), ("address", "ipAddress"), ("username", "username"), ("reason", "reason")] {
         for (kind, text) in texts(field) {
             // Each time another text: nothing is remembered.
             let target = |random: &mut Random| format!("{V2}0&sortProperty=ts&sortOrder=DESC&{field}={}", text(random));
-            measure(addr, &format!("{what} contains {kind}"), 100, target);
+            measure(addr, &format!("{what} contains {kind}"), 100, &target);
         }
     }
-    measure(addr, "two filters", 100, |random| {
+    measure(addr, "two filters", 100, &|random| {
         format!("{V2}0&sortProperty=ts&sortOrder=DESC&clientId=f{:x}&reason=issuer", random.below(256))
     });
+    measure(addr, "a frequent text by username, any page", 100, &|random| {
+        format!("{V2}{}&sortProperty=username&clientId=e", random.below(pages / 2))
+    });
+    let begun = Instant::now();
+    for _ in 0..10 {
+        ask(addr, "/api/unauthorized/client/summary");
+    }
+    println!("| sums of all rows | 10 | {:.1} | | |", begun.elapsed().as_secs_f64() * 1e2);
+
+    println!("\n| memory | MiB |\n|---|---|");
+    println!("| the copy with {} orders, as it counts | {} |", 6, store.await_copy() >> 20);
+    println!("| more resident than before the first filter | {} |", self::resident().saturating_sub(resident) >> 20);
+    for minutes in [1, 12] {
+        store.expire(START + minutes * 60_000).unwrap();
+    }
+    println!("| twelve minutes after the last question | {} |", self::resident().saturating_sub(resident) >> 20);
 
     println!("\n| export | rows/s | MB/s |\n|---|---|---|");
     for format in ["ndjson", "csv"] {
@@ -133,7 +164,7 @@ fn index_cost(dir: &Path, rows: u64) {
 }
 
 fn open(path: &Path) -> Arc<SqliteStore> {
-    Arc::new(SqliteStore::open(path, Settings { retention: None, max_clients: 100_000_000 }).unwrap())
+    Arc::new(SqliteStore::open(path, Settings { retention: None, max_clients: 100_000_000, ..Settings::default() }).unwrap())
 }
 
 fn start(store: Arc<SqliteStore>) -> SocketAddr {
@@ -183,11 +214,19 @@ fn texts(field: &str) -> Texts {
     }
 }
 
-fn measure(addr: SocketAddr, what: &str, times: usize, target: impl Fn(&mut Random) -> String) {
+/// Bytes of memory that this process has.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+fn measure(store: &SqliteStore, addr: SocketAddr, what: &str, times: usize, target: &dyn Fn(&mut Random) -> String) {
     let mut random = Random(7);
     let mut total = 0;
     // The first one fills caches.
     ask(addr, &target(&mut random));
+    store.await_copy();
     let mut taken: Vec<f64> = (0..times)
         .map(|_| {
             let target = target(&mut random);

@@ -19,7 +19,7 @@ const COMMIT: u64 = 1_000;
 /// Upserts of random clients into a full table.
 pub fn upserts(plan: &Plan, report: &mut Report) {
     let dir = tempfile::tempdir_in(&plan.dir).or_else(|_| tempfile::tempdir()).unwrap();
-    let settings = Settings { retention: None, max_clients: 10_000_000 };
+    let settings = Settings { retention: None, max_clients: 10_000_000, ..Settings::default() };
     let store = SqliteStore::open(&dir.path().join("ours.db"), settings).unwrap();
     let mut ours = Side::Ours(&store, Batch::default(), 1);
     let begun = Instant::now();

@@ -66,7 +66,8 @@ impl Place {
     }
 
     fn store(&self, outputs: &[&str]) -> Arc<dyn Store> {
-        let store = SqliteStore::open(&self.dir.path().join("t.db"), Settings { retention: None, max_clients: 100 }).unwrap();
+        let store = SqliteStore::open(&self.dir.path().join("t.db"), Settings { retention: None, max_clients: 100, ..Settings::default() })
+            .unwrap();
         store.outputs(&outputs.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
         Arc::new(store)
     }

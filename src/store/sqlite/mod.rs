@@ -1,6 +1,7 @@
 //! The store in one SQLite file: one connection writes, others read, and a lock keeps a second daemon out.
 
-mod halves;
+mod copied;
+mod copy;
 mod open;
 mod outbox;
 mod page;
@@ -11,12 +12,15 @@ mod write;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::mirror::Delta;
 use super::{Batch, CommitStats, Cursor, Due, Expired, Feed, Filter, Loaded, Page, PageQuery, Store, StoreError, Stored, Summary, Touched};
 use crate::model::{ClientKey, Millis, Row};
+use copy::Copy;
 use totals::Totals;
 
 /// Reading connections that are kept open; more may read at once, at the price of opening one.
@@ -29,12 +33,14 @@ pub struct Settings {
     pub retention: Option<Millis>,
     /// How many rows there may be.
     pub max_clients: u64,
+    /// How much memory a copy of what large tables are filtered and sorted by may take, in bytes; 0: none is made.
+    pub search_memory: u64,
 }
 
 impl Default for Settings {
-    /// Three days, as in TBMQ, and 100,000 clients.
+    /// Three days, as in TBMQ, and 100,000 clients; memory for about two million.
     fn default() -> Settings {
-        Settings { retention: Some(3 * 24 * 60 * 60 * 1000), max_clients: 100_000 }
+        Settings { retention: Some(3 * 24 * 60 * 60 * 1000), max_clients: 100_000, search_memory: 256 << 20 }
     }
 }
 
@@ -46,10 +52,12 @@ pub struct SqliteStore {
     /// Before the writer, so that they are dropped first: who closes the file last takes the write-ahead log in, and they may
     /// not write.
     readers: Mutex<Vec<Connection>>,
-    writer: Mutex<Writer>,
+    writer: Arc<Mutex<Writer>>,
     feed: Feed,
     totals: Totals,
-    middle: Mutex<Option<halves::Middle>>,
+    copy: Arc<Copy>,
+    /// Makes the copy, or something of it.
+    worker: Mutex<Option<JoinHandle<()>>>,
     /// Held, not read: the kernel lets go of the lock when the file is closed, however the process ends. The last field,
     /// so that it is dropped after the connections.
     _lock: File,
@@ -69,7 +77,7 @@ impl SqliteStore {
         let (path, lock) = open::claim(path)?;
         let conn = open::writer(&path)?;
         let rows = read::count(&conn).map_err(|source| StoreError::sqlite(&path, "count the rows", source))?;
-        let writer = Mutex::new(Writer { conn, rows });
+        let writer = Arc::new(Mutex::new(Writer { conn, rows }));
         Ok(SqliteStore {
             path,
             settings,
@@ -77,7 +85,8 @@ impl SqliteStore {
             readers: Mutex::new(Vec::new()),
             feed: Feed::default(),
             totals: Totals::new(rows),
-            middle: Mutex::new(None),
+            copy: Arc::new(Copy::new(settings.search_memory)),
+            worker: Mutex::new(None),
             _lock: lock,
         })
     }
@@ -98,19 +107,45 @@ impl SqliteStore {
         all.map_err(|source| StoreError::sqlite(&self.path, "read the settings", source))
     }
 
-    /// Does something in one transaction. An error, also one of the commit itself, leaves everything as it was.
+    /// Waits until what is being made for fast pages is there. Returns the bytes of memory that it takes; 0: nothing is there. For benchmarks.
+    pub fn await_copy(&self) -> usize {
+        let worker = lock(&self.worker).take();
+        // A thread that broke has said so.
+        worker.into_iter().for_each(|worker| drop(worker.join()));
+        self.copy.bytes()
+    }
+
+    /// Does something in one transaction. An error, also one of the commit itself, leaves everything as it was. `work` notes what it
+    /// does to rows if it is given a place for that.
     fn write<T>(
         &self,
         writer: &mut Writer,
         doing: &'static str,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Transaction<'_>, Option<&mut Vec<Delta>>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let run = || {
             let transaction = writer.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&transaction)?;
+            let mut deltas = self.copy.recorder(&transaction);
+            let done = work(&transaction, deltas.as_mut())?;
+            let mut number = None;
+            if let Some(deltas) = deltas.filter(|deltas| !deltas.is_empty()) {
+                match copy::count_up(&transaction) {
+                    Ok(next) => {
+                        self.copy.announce(next, deltas);
+                        number = Some(next);
+                    }
+                    // Reading fast is not worth a failed commit.
+                    Err(_) => self.copy.close(),
+                }
+            }
             // Before the caller hears of it: who asks afterwards must not get an older total.
-            self.totals.change(|| transaction.commit())?;
-            Ok(done)
+            let committed = self.totals.change(|| transaction.commit());
+            match (number, &committed) {
+                (Some(number), Ok(())) => self.copy.settle(number),
+                (Some(_), Err(_)) => self.copy.close(),
+                (None, _) => {}
+            }
+            committed.map(|()| done)
         };
         run().map_err(|source| StoreError::sqlite(&self.path, doing, source))
     }
@@ -121,7 +156,7 @@ impl SqliteStore {
         &self,
         doing: &'static str,
         count: impl FnOnce(&T) -> u64,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Transaction<'_>, Option<&mut Vec<Delta>>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
         let error = |source| StoreError::sqlite(&self.path, doing, source);
@@ -169,35 +204,37 @@ impl Store for SqliteStore {
         }
         let mut writer = lock(&self.writer);
         let (before, settings) = (writer.rows, self.settings);
-        let mut gone = self.feed.is_watched(now).then(Vec::new);
-        let (stats, rows) = self.write(&mut writer, "write a batch", |transaction| {
+        let is_watched = self.feed.is_watched(now);
+        let (stats, rows, gone) = self.write(&mut writer, "write a batch", |transaction, mut deltas| {
             let dropped_events = outbox::write(transaction, &batch.events, settings.retention, now)?;
-            let (mut stats, new) = write::batch(transaction, batch, settings.retention, now)?;
+            let (mut stats, new) = write::batch(transaction, batch, settings.retention, now, deltas.as_deref_mut())?;
             stats.dropped_events = dropped_events;
             let rows = (before + new).saturating_sub(stats.cleared);
+            let mut gone = (is_watched || deltas.is_some()).then(Vec::new);
             stats.evicted = write::evict(transaction, rows, settings.max_clients, gone.as_mut())?;
-            Ok((stats, rows.saturating_sub(stats.evicted)))
+            note(deltas, gone.as_deref());
+            Ok((stats, rows.saturating_sub(stats.evicted), gone))
         })?;
         writer.rows = rows;
         self.totals.set_rows(writer.rows);
-        match gone {
+        match gone.filter(|_| is_watched) {
             Some(gone) => self.tell(batch.changes().map(|(key, _)| key.clone()).chain(gone).collect(), now),
             None if batch.clients() > 0 => self.feed.skip(now),
             None => {}
         }
+        drop(writer);
+        self.copy.tick(now);
         Ok(stats)
     }
 
     fn page(&self, query: &PageQuery) -> Result<Page, StoreError> {
-        let began = self.totals.commits();
-        let known = self.totals.known(&query.filter);
-        if known.is_none()
-            && self.has_halves(query)
-            && let Some(page) = self.page_in_halves(query)?
+        if self.is_slow(query)
+            && let Some(page) = self.copied_page(query)?
         {
-            self.totals.learn(&query.filter, page.total_elements, began);
             return Ok(page);
         }
+        let began = self.totals.commits();
+        let known = self.totals.known(&query.filter);
         let mut page = self.read("read a page", |conn| page::page(conn, query, known))?;
         if known.is_some() && self.totals.commits() != began {
             // Written to meanwhile: the total may be of another moment than the rows.
@@ -208,7 +245,10 @@ impl Store for SqliteStore {
     }
 
     fn summary(&self, filter: &Filter, spans: u32) -> Result<Summary, StoreError> {
-        self.read("sum up the rows", |conn| summary::summary(conn, filter, spans))
+        match self.copied_summary(filter, spans)? {
+            Some(summary) => Ok(summary),
+            None => self.read("sum up the rows", |conn| summary::summary(conn, filter, spans)),
+        }
     }
 
     fn get(&self, client_id: &str) -> Result<Vec<Row>, StoreError> {
@@ -233,7 +273,11 @@ impl Store for SqliteStore {
 
     fn delete(&self, client_id: &str, now: Millis) -> Result<u64, StoreError> {
         let count = |gone: &Vec<ClientKey>| gone.len() as u64;
-        let gone = self.remove_durably("delete a client", count, |transaction| write::delete(transaction, client_id, now))?;
+        let gone = self.remove_durably("delete a client", count, |transaction, deltas| {
+            let gone = write::delete(transaction, client_id, now)?;
+            note(deltas, Some(&gone));
+            Ok(gone)
+        })?;
         let rows = gone.len() as u64;
         if self.feed.is_watched(now) {
             self.tell(gone, now)
@@ -244,7 +288,11 @@ impl Store for SqliteStore {
     }
 
     fn delete_all(&self, now: Millis) -> Result<u64, StoreError> {
-        let rows = self.remove_durably("delete all clients", |rows| *rows, |transaction| write::delete_all(transaction, now))?;
+        let count = |rows: &u64| *rows;
+        let rows = self.remove_durably("delete all clients", count, |transaction, deltas| {
+            deltas.into_iter().for_each(|deltas| deltas.push(Delta::Cleared));
+            write::delete_all(transaction, now)
+        })?;
         self.feed.push([Touched::All].into_iter(), now);
         Ok(rows)
     }
@@ -252,33 +300,53 @@ impl Store for SqliteStore {
     fn expire(&self, now: Millis) -> Result<Expired, StoreError> {
         let mut writer = lock(&self.writer);
         let (before, settings) = (writer.rows, self.settings);
-        let mut gone = self.feed.is_watched(now).then(Vec::new);
-        let (expired, rows) = self.write(&mut writer, "remove old rows", |transaction| {
+        let is_watched = self.feed.is_watched(now);
+        let (expired, rows, gone) = self.write(&mut writer, "remove old rows", |transaction, deltas| {
+            let mut gone = (is_watched || deltas.is_some()).then(Vec::new);
             let mut expired = write::expire(transaction, settings.retention, settings.max_clients, now, gone.as_mut())?;
             let rows = before.saturating_sub(expired.rows);
             expired.evicted = write::evict(transaction, rows, settings.max_clients, gone.as_mut())?;
-            Ok((expired, rows.saturating_sub(expired.evicted)))
+            note(deltas, gone.as_deref());
+            Ok((expired, rows.saturating_sub(expired.evicted), gone))
         })?;
         writer.rows = rows;
         self.totals.set_rows(writer.rows);
-        match gone {
+        match gone.filter(|_| is_watched) {
             Some(gone) => self.tell(gone, now),
             None if expired.rows + expired.evicted > 0 => self.feed.skip(now),
             None => {}
         }
+        drop(writer);
+        self.copy.tick(now);
         Ok(expired)
     }
 
     fn outputs(&self, names: &[String]) -> Result<(), StoreError> {
-        self.write(&mut lock(&self.writer), "note the outputs", |transaction| outbox::name(transaction, names))
+        self.write(&mut lock(&self.writer), "note the outputs", |transaction, _| outbox::name(transaction, names))
     }
 
     fn next_events(&self, output: &str, done: Option<u64>, until: Millis, now: Millis, most: usize) -> Result<Due, StoreError> {
-        self.write(&mut lock(&self.writer), "read the next events", |transaction| outbox::next(transaction, output, done, until, now, most))
+        let next = |transaction: &Transaction<'_>, _: Option<&mut Vec<Delta>>| outbox::next(transaction, output, done, until, now, most);
+        self.write(&mut lock(&self.writer), "read the next events", next)
     }
 
     fn count(&self) -> Result<u64, StoreError> {
         self.read("count the rows", |conn| read::count(conn))
+    }
+}
+
+impl Drop for SqliteStore {
+    /// No other thread holds the file when it is closed.
+    fn drop(&mut self) {
+        self.copy.end();
+        self.await_copy();
+    }
+}
+
+/// Notes for the copy that these rows went.
+fn note(deltas: Option<&mut Vec<Delta>>, gone: Option<&[ClientKey]>) {
+    if let (Some(deltas), Some(gone)) = (deltas, gone) {
+        deltas.extend(gone.iter().cloned().map(Delta::Removed));
     }
 }
 
@@ -287,5 +355,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod copy_tests;
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,7 @@ pub(super) fn page(conn: &mut Connection, query: &PageQuery, known: Option<u64>)
 }
 
 /// The rows themselves.
-pub(super) fn rows(transaction: &Transaction<'_>, ids: &[i64]) -> rusqlite::Result<Vec<Row>> {
+fn rows(transaction: &Transaction<'_>, ids: &[i64]) -> rusqlite::Result<Vec<Row>> {
     let mut statement = transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM client WHERE rowid = ?"))?;
     ids.iter().map(|id| statement.query_row([id], row)).collect()
 }
@@ -51,7 +51,7 @@ fn count(transaction: &Transaction<'_>, filter: &Where) -> rusqlite::Result<u64>
     transaction.prepare_cached(&sql)?.query_row(params_from_iter(&filter.values), |row| row.get(0))
 }
 
-pub(super) fn ids(
+fn ids(
     transaction: &Transaction<'_>,
     query: &PageQuery,
     filter: &Where,
@@ -67,14 +67,7 @@ pub(super) fn ids(
 }
 
 /// The total, when these are the rows that were found of those that were wanted. What was passed over on the way is not counted again.
-pub(super) fn rest(
-    transaction: &Transaction<'_>,
-    query: &PageQuery,
-    filter: &Where,
-    ids: &[i64],
-    offset: u64,
-    wanted: u64,
-) -> rusqlite::Result<u64> {
+fn rest(transaction: &Transaction<'_>, query: &PageQuery, filter: &Where, ids: &[i64], offset: u64, wanted: u64) -> rusqlite::Result<u64> {
     let found = ids.len() as u64;
     let Some(last) = ids.last() else { return if offset == 0 { Ok(0) } else { count(transaction, filter) } };
     if found < wanted {

@@ -5,12 +5,17 @@ use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use crate::model::{ClientKey, Identity, Reason, Row};
+use crate::store::mirror::Entry;
 use crate::store::query::Where;
 use crate::store::{Cursor, Filter, Loaded, LogState, Stored};
 
 /// The columns of a row, in the order that [`row`] reads and the upsert writes.
 pub(super) const COLUMNS: &str = "client_id, identity, broker, ip_address, ts, username, password_provided, tls_used, reason, reason_code, \
                        alternatives, inferred, attempts, first_ts, evidence";
+
+/// What the copy in memory holds, in the order of time; [`entry`] reads it.
+pub(super) const ENTRIES: &str = "SELECT client_id, identity, broker, ip_address, ts, username, password_provided, tls_used, reason, reason_code, \
+                                  attempts, first_ts FROM client INDEXED BY client_search ORDER BY ts, client_id, identity, broker";
 
 pub(super) fn count(conn: &Connection) -> rusqlite::Result<u64> {
     conn.prepare_cached("SELECT count(*) FROM client")?.query_row([], |row| row.get(0))
@@ -117,6 +122,25 @@ pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         peer: None,
         upstream: None,
         twin: None,
+    })
+}
+
+pub(super) fn entry<'r>(row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Entry<'r>> {
+    let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+    let perhaps = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str_or_null()?);
+    Ok(Entry {
+        client_id: text(0)?,
+        identity: Identity::from_code(text(1)?).ok_or_else(|| unreadable("identity"))?,
+        broker: text(2)?,
+        ip_address: perhaps(3)?,
+        ts: row.get(4)?,
+        username: perhaps(5)?,
+        password_provided: row.get(6)?,
+        tls_used: row.get(7)?,
+        reason: text(8)?,
+        reason_code: Reason::from_code(text(9)?).ok_or_else(|| unreadable("reason_code"))?,
+        attempts: row.get(10)?,
+        first_ts: row.get(11)?,
     })
 }
 

@@ -1,15 +1,12 @@
 //! Sums over the rows.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::model::{Millis, Reason};
 use crate::store::query::Where;
-use crate::store::summary::Spans;
-use crate::store::{BrokerSum, Filter, ReasonSum, Summary};
+use crate::store::summary::Sums;
+use crate::store::{Filter, Summary};
 
 /// The rows of one reason and source.
 struct Group {
@@ -38,32 +35,11 @@ pub(super) fn summary(conn: &mut Connection, filter: &Filter, spans: u32) -> rus
             None => groups.push(Group { reason: reason.to_owned(), broker: broker.to_owned(), clients: 1, attempts }),
         }
     }
-    let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return Ok(Summary::default()) };
-    let spans = Spans::new(filter, *first, *last, spans);
-    let mut reasons: BTreeMap<Reason, (u64, u64)> = BTreeMap::new();
-    let mut brokers: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    let mut attempts: u64 = 0;
+    let mut sums = Sums::default();
     for group in &groups {
-        attempts = attempts.saturating_add(group.attempts);
-        for (clients, sum) in [reasons.entry(reason(&group.reason)?).or_default(), brokers.entry(group.broker.as_str()).or_default()] {
-            *clients += group.clients;
-            *sum = sum.saturating_add(group.attempts);
-        }
+        sums.add(reason(&group.reason)?, &group.broker, group.clients, group.attempts);
     }
-    let mut reasons: Vec<_> =
-        reasons.into_iter().map(|(reason_code, (clients, attempts))| ReasonSum { reason_code, clients, attempts }).collect();
-    reasons.sort_by_key(|sum| Reverse(sum.clients));
-    let brokers =
-        brokers.into_iter().map(|(broker, (clients, attempts))| BrokerSum { broker: broker.to_owned(), clients, attempts }).collect();
-    Ok(Summary {
-        total_elements: times.len() as u64,
-        attempts,
-        start_time: Some(spans.start),
-        step: spans.step,
-        times: spans.counts(&times),
-        reasons,
-        brokers,
-    })
+    Ok(sums.summary(filter, &times, spans))
 }
 
 fn reason(code: &str) -> rusqlite::Result<Reason> {

@@ -3,7 +3,6 @@
 use super::*;
 use crate::model::{Attempt, Identity, Reason};
 use crate::store::LogState;
-use crate::store::{Order, SortBy};
 
 fn row(client_id: &str, ts: Millis) -> Row {
     Row {
@@ -82,7 +81,7 @@ fn deletions_are_synced_and_later_commits_are_fast_again() {
     let synchronous: i64 = lock(&store.writer).conn.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
     assert_eq!(synchronous, 1, "NORMAL");
     let mut seen = 0;
-    let look = |transaction: &Transaction<'_>| {
+    let look = |transaction: &Transaction<'_>, _: Option<&mut Vec<Delta>>| {
         seen = transaction.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0))?;
         Ok(())
     };
@@ -102,34 +101,4 @@ fn a_flood_never_grows_the_table_past_its_limit() {
     let kept = store.get("c000209").unwrap();
     assert_eq!(kept.len(), 1, "the newest stay");
     assert!(store.get("c000000").unwrap().is_empty(), "the oldest go");
-}
-
-#[test]
-fn a_page_in_halves_is_the_page_in_one_piece() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&dir.path().join("t.db"), Settings::default()).unwrap();
-    store.commit(&batch(0..300), 1).unwrap();
-    for (client_id, page, page_size) in [
-        ("c", 0, 50),
-        ("c", 3, 50),
-        ("c", 5, 50),
-        ("c", 6, 50),
-        ("1", 0, 7),
-        ("1", 4, 7),
-        ("0001", 0, 9),
-        ("00029_", 1, 5),
-        ("none", 0, 5),
-        ("c", 0, 300),
-    ] {
-        for order in [Order::Asc, Order::Desc] {
-            let filter = Filter { client_id: client_id.to_owned(), ..Filter::default() };
-            let query = PageQuery { filter, page_size, page, sort: SortBy::Ts, order };
-            let whole = store.read("test", |conn| page::page(conn, &query, None)).unwrap();
-            assert_eq!(store.page_in_halves(&query).unwrap(), Some(whole), "{query:?}");
-        }
-    }
-    assert!(!store.has_halves(&PageQuery { filter: Filter::default(), page_size: 1, page: 0, sort: SortBy::Ts, order: Order::Asc }));
-    // While a commit is being made nobody knows which table the halves see.
-    let query = PageQuery { filter: Filter::default(), page_size: 5, page: 0, sort: SortBy::Ts, order: Order::Desc };
-    assert_eq!(store.totals.change(|| store.page_in_halves(&query)).unwrap(), None);
 }

@@ -4,6 +4,7 @@ use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 
 use crate::model::{ClientKey, Identity, Millis, Row};
 use crate::store::batch::{Known, Pending};
+use crate::store::mirror::Delta;
 use crate::store::{Batch, CommitStats, Expired, LogState};
 
 /// Writes over the row that stands there, and goes on from its attempts unless the client connected in between (?17).
@@ -23,12 +24,13 @@ const INSERT: &str = "
                         alternatives, inferred, attempts, first_ts, evidence, recorded_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
-/// Writes a batch. Returns what it did, and how many rows are new.
+/// Writes a batch. Returns what it did, and how many rows are new; `deltas` gets it row by row, if somebody wants that.
 pub(super) fn batch(
     transaction: &Transaction<'_>,
     batch: &Batch,
     retention: Option<Millis>,
     now: Millis,
+    mut deltas: Option<&mut Vec<Delta>>,
 ) -> rusqlite::Result<(CommitStats, u64)> {
     let (mut stats, mut new) = (CommitStats::default(), 0);
     let mut statements = (transaction.prepare_cached(UPDATE)?, transaction.prepare_cached(INSERT)?);
@@ -55,10 +57,16 @@ pub(super) fn batch(
             Some(row) => {
                 new += u64::from(upsert(&mut statements, row, change.clear, now)?);
                 stats.written += 1;
+                if let Some(deltas) = &mut deltas {
+                    deltas.push(Delta::Put(Box::new(row.as_ref().into()), change.clear));
+                }
             }
             None if change.clear => {
                 let mut clear = transaction.prepare_cached("DELETE FROM client WHERE client_id = ?1 AND identity = ?2 AND broker = ?3")?;
                 stats.cleared += clear.execute(params![key.client_id, key.identity.code(), key.broker])? as u64;
+                if let Some(deltas) = &mut deltas {
+                    deltas.push(Delta::Removed(key.clone()));
+                }
             }
             None => {}
         }
