@@ -12,7 +12,7 @@ use clap::Parser;
 use serde_json::json;
 use snapbox::{IntoData as _, assert_data_eq, str};
 use tokio::sync::oneshot;
-use turnaway::api::{Api, Limits, Listen, NewToken, Role, TokenConfig, Tokens, bind, serve};
+use turnaway::api::{Api, Limits, Listen, NewToken, Role, Rule, Rules, Tls, TlsFiles, TokenConfig, Tokens, bind, serve};
 use turnaway::cli::console::Look;
 use turnaway::cli::{CliError, Console, delete, list};
 use turnaway::clock::Clock;
@@ -66,10 +66,18 @@ fn rows() -> Vec<Row> {
     vec![row("Sensor-1", NOW), row("sensor 2/ü&x=%", NOW + 1000), deduced, other]
 }
 
-/// A server on a thread of its own, on a port of its own and on a Unix socket.
+/// For localhost, 127.0.0.1 and 127.0.0.3; it vouches for itself.
+const CERTIFICATE: &str = "tests/api/tls/new.pem";
+
+fn with_tls() -> Listen {
+    Listen::Tcp("127.0.0.3:0".parse().unwrap())
+}
+
+/// A server on a thread of its own, on a port of its own, another one with TLS, and on a Unix socket.
 struct Server {
     dir: tempfile::TempDir,
     addr: SocketAddr,
+    tls: SocketAddr,
     store: Arc<SqliteStore>,
     auditor: String,
     operator: String,
@@ -87,34 +95,36 @@ impl Server {
         }
         store.commit(&batch, NOW).unwrap();
         let (auditor, operator) = (NewToken::generate().unwrap(), NewToken::generate().unwrap());
+        let files = TlsFiles { certificate: CERTIFICATE.into(), key: "tests/api/tls/new.key".into() };
+        let tls = Rule { tls: Some(Arc::new(Tls::load(files).unwrap())), ..Rule::default() };
         let config = |name: &str, role, token: &NewToken| TokenConfig { name: name.to_owned(), role, sha256: token.hash };
         let tokens = vec![config("ann", Role::Auditor, &auditor), config("olaf", Role::Operator, &operator)];
         let api = Api {
             store: store.clone(),
             clock: Arc::new(Still),
-            tokens: Tokens::new(if with_tokens { tokens } else { vec![] }),
+            tokens: Tokens::new(if with_tokens { tokens } else { vec![] }).with_rules(Rules::new(vec![(with_tls(), tls)])),
             hosts: vec![],
             sources: Arc::new(|| json!([])),
             ready: Arc::new(|| Ok(())),
             metrics: Arc::new(Metrics::default()),
             limits: Limits::default(),
         };
-        let places = [Listen::Tcp("127.0.0.1:0".parse().unwrap()), Listen::Unix(dir.path().join("t.sock"))];
+        let places = [Listen::Tcp("127.0.0.1:0".parse().unwrap()), with_tls(), Listen::Unix(dir.path().join("t.sock"))];
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listeners = bind(&places, &api.tokens).await.unwrap();
-                tell.send(listeners[0].place().parse().unwrap()).unwrap();
+                tell.send([0, 1].map(|at: usize| listeners[at].place().parse().unwrap())).unwrap();
                 serve(listeners, api, async {
                     let _ = stopped.await;
                 })
                 .await;
             });
         });
-        let addr = told.recv().unwrap();
-        Server { dir, addr, store, auditor: auditor.secret, operator: operator.secret, stop: Some(stop), thread: Some(thread) }
+        let [addr, tls] = told.recv().unwrap();
+        Server { dir, addr, tls, store, auditor: auditor.secret, operator: operator.secret, stop: Some(stop), thread: Some(thread) }
     }
 
     fn tcp(&self) -> String {
@@ -520,8 +530,56 @@ fn deleting_asks_first() {
     assert!(words.contains("there is no client \"nobody\", nor \"no \\u{7}one\" in the table"), "{words}");
     assert_eq!(done.notes, format!("Delete \"nobody\", \"emqx-1\" and \"no \\u{{7}}one\" at {unix}? [y/N] "));
     let done = delete(Some("y\n"), &["--all"]);
-    assert_eq!((done.out(), server.ids()), ("Deleted all clients.\n", 0));
+    assert_eq!((done.out(), server.ids()), ("Deleted the only client.\n", 0));
     assert_eq!(done.notes, format!("Delete all 1 client at {unix}? [y/N] "));
+}
+
+#[test]
+fn deleting_all_says_how_many_there_were() {
+    let server = Server::start(false, rows());
+    for words in ["Deleted all 4 clients.\n", "There were no clients.\n"] {
+        assert_eq!(run(&["delete", "--all", "--yes", "--server", &server.unix()]).out(), words);
+    }
+}
+
+#[test]
+fn by_tls_it_is_certain_who_answers() {
+    let server = Server::start(true, rows());
+    let url = format!("https://{}", server.tls);
+    let ask = |server: &str, more: &[&str]| run(&[&["list", "--server", server, "--format", "ndjson"], more].concat());
+    let operator = Who { token: Some(&server.operator), ..Who::default() };
+    let done = operator.run(&["list", "--server", &url, "--ca-file", CERTIFICATE, "--format", "ndjson"]);
+    assert_eq!(done.ids().len(), 4);
+    assert_eq!(
+        operator.run(&["delete", "Sensor-1", "--yes", "--server", &format!("{url}/"), "--ca-file", CERTIFICATE]).out(),
+        "Deleted \"Sensor-1\".\n"
+    );
+    ask(&url, &["--ca-file", CERTIFICATE]).failed(1, "asks for a token with the role auditor");
+    // Somebody else's authority, another host's certificate, none at all.
+    ask(&url, &["--ca-file", "tests/api/tls/old.pem"]).failed(1, "no safe connection to https://127.0.0.3:");
+    let other = Server::start(false, rows());
+    let wrong = format!("https://{}", other.addr);
+    ask(&wrong, &["--ca-file", CERTIFICATE]).failed(1, &format!("no safe connection to {wrong}: "));
+    // Plainly to where TLS is spoken.
+    ask(&server.tls.to_string(), &[]).failed(1, "");
+    ask(&url, &[]).failed(2, "no list of certificate authorities");
+    ask(&url, &["--ca-file", "/nowhere.pem"]).failed(2, "cannot read the authorities in /nowhere.pem");
+    ask(&url, &["--ca-file", "tests/api/tls/new.key"]).failed(2, "there is no certificate in tests/api/tls/new.key");
+    let config = server.dir.path().join("tls.toml");
+    let listener = format!("listen = []\n[[listener]]\naddress = \"{}\"\ntls_certificate = \"/c\"\ntls_key = \"/k\"\n", server.tls);
+    std::fs::write(&config, listener).unwrap();
+    let done = operator.run(&["list", "--config", config.to_str().unwrap(), "--ca-file", CERTIFICATE, "--format", "ndjson"]);
+    assert_eq!(done.ids().len(), 3, "the configuration says that TLS is spoken there");
+    for wrong in ["https://", "https:///", "https://host:", "https://host:0", "https://a/b", "https://user@host"] {
+        assert!(wrong.parse::<turnaway::cli::client::Server>().is_err(), "{wrong}");
+    }
+    for (text, whole) in [
+        ("https://host", "https://host:443"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]:443"),
+        ("https://h:8443/", "https://h:8443"),
+    ] {
+        assert_eq!(text.parse::<turnaway::cli::client::Server>().unwrap().to_string(), whole);
+    }
 }
 
 #[test]

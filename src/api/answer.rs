@@ -14,6 +14,12 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
                            base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
+/// The header that tells a caller who was let in what its role is.
+pub(super) const ROLE: &str = "x-turnaway-role";
+
+/// The header that tells how many rows were deleted.
+pub const DELETED: &str = "x-turnaway-deleted";
+
 /// JSON that was made already.
 pub(super) fn json_bytes(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     data(status, "application/json", body)
@@ -29,10 +35,12 @@ pub(super) fn text(body: String) -> Response<Body> {
     data(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", body.into_bytes())
 }
 
-/// 200 and nothing, as TBMQ answers a deletion.
-pub(super) fn empty() -> Response<Body> {
+/// 200 and nothing, as TBMQ answers a deletion; how many rows went stands in a header.
+pub(super) fn deleted(rows: u64) -> Response<Body> {
     let mut response = data(StatusCode::OK, "", Vec::new());
-    response.headers_mut().remove(header::CONTENT_TYPE);
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_TYPE);
+    headers.insert(DELETED, HeaderValue::from(rows));
     response
 }
 

@@ -23,6 +23,16 @@ pub enum Role {
     Operator,
 }
 
+impl Role {
+    /// Its name in configurations and answers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Auditor => "auditor",
+            Role::Operator => "operator",
+        }
+    }
+}
+
 /// Who may come in, and where: the tokens that the configuration names, and the rules of its listeners.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {

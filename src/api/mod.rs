@@ -47,6 +47,7 @@ mod summary;
 mod tls;
 mod token;
 
+pub use answer::DELETED;
 pub use auth::{Role, Tokens};
 pub use limits::Limits;
 pub use listen::{Inherited, Listen, ListenError, Listener, adopt, allowed, bind};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 
@@ -137,7 +138,10 @@ async fn dispatch(
                 guard::origin(headers, &api.hosts)?;
             }
             let request = Asked { api, place, params: &params, headers, is_head: parts.method == Method::HEAD };
-            closed(request, route.endpoint, caller).await
+            let role = caller.role;
+            let mut response = closed(request, route.endpoint, caller).await?;
+            response.headers_mut().insert(answer::ROLE, HeaderValue::from_static(role.word()));
+            Ok(response)
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn delete(api: &Arc<Api>, params: &Params, caller: Caller) -> R
     let Some(client_id) = params.one("clientId")?.map(str::to_owned) else {
         let rows = api.blocking(|store, now| store.delete_all(now)).await?;
         tracing::info!(who = %caller.name, rows, "deleted all clients");
-        return Ok(answer::empty());
+        return Ok(answer::deleted(rows));
     };
     if client_id.is_empty() {
         return Err(ApiError::bad_request("Incorrect clientId "));
@@ -61,7 +61,7 @@ pub(super) async fn delete(api: &Arc<Api>, params: &Params, caller: Caller) -> R
     }
     // As a debug string: a stranger chose it, and it may hold line ends and escape codes.
     tracing::info!(who = %caller.name, ?client_id, rows, "deleted a client");
-    Ok(answer::empty())
+    Ok(answer::deleted(rows))
 }
 
 async fn page(api: &Arc<Api>, query: PageQuery) -> Result<Response<Body>, ApiError> {

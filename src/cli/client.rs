@@ -2,15 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::response::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -20,8 +19,11 @@ use tokio::net::{TcpStream, UnixStream};
 use super::CliError;
 pub use super::client_error::ClientError;
 use super::events::{Event, Reader};
-use crate::api::{Listen, Role};
-use crate::config::{DEFAULT_FILE, Files, Raw, default_listen};
+pub use super::server::Server;
+use super::server::from_config;
+use super::trust::Trust;
+use crate::api::{DELETED, Role};
+use crate::config::Files;
 use crate::text::escaped;
 
 /// How long an answer may take.
@@ -40,8 +42,12 @@ const MESSAGE_BYTES: usize = 400;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServerArgs {
     /// Where the daemon listens [default: the configuration's first Unix socket, else its first address, else 127.0.0.1:8099]
-    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH")]
+    #[arg(long, value_name = "ADDRESS:PORT|https://HOST[:PORT]|unix:PATH")]
     pub server: Option<Server>,
+
+    /// With https:// trust the certificate authorities in this file (PEM) alone [default: the system's list]
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 
     /// The daemon's configuration file, to find out where it listens [default: /etc/turnaway/turnaway.toml]
     #[arg(long, short, value_name = "FILE")]
@@ -50,56 +56,6 @@ pub struct ServerArgs {
     /// A file that holds the access token [default: the environment variable TURNAWAY_TOKEN]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-}
-
-/// Where the daemon is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Server {
-    /// A host and a port.
-    Tcp(String),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-impl FromStr for Server {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Server, String> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            return if path.is_empty() { Err("expected a path after unix:".to_owned()) } else { Ok(Server::Unix(path.into())) };
-        }
-        let plain = |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/@?#\"\\".contains(&byte));
-        match text.rsplit_once(':') {
-            Some((host, port)) if plain(host) && port.parse::<u16>().is_ok_and(|port| port != 0) => Ok(Server::Tcp(text.to_owned())),
-            _ => Err("expected a host and a port like 127.0.0.1:8099 (without http://), or unix:/path/of/socket".to_owned()),
-        }
-    }
-}
-
-impl std::fmt::Display for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Server::Tcp(address) => f.write_str(address),
-            Server::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-impl From<&Listen> for Server {
-    /// How to reach who listens there, from this machine.
-    fn from(place: &Listen) -> Server {
-        match place {
-            Listen::Unix(path) => Server::Unix(path.clone()),
-            Listen::Tcp(addr) => {
-                let ip = match addr.ip() {
-                    IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                    IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-                    ip => ip,
-                };
-                Server::Tcp(SocketAddr::new(ip, addr.port()).to_string())
-            }
-        }
-    }
 }
 
 /// An answer whose body comes yet, and what keeps its connection open.
@@ -136,6 +92,8 @@ impl Events<'_> {
 #[derive(Debug)]
 pub struct Client {
     server: Server,
+    /// For TLS.
+    trust: Option<Trust>,
     token: Option<HeaderValue>,
     runtime: tokio::runtime::Runtime,
 }
@@ -153,7 +111,7 @@ impl Client {
     /// Finds out where the daemon is and who asks; nothing is sent yet. `token` is the environment's.
     ///
     /// # Errors
-    /// The configuration or the token's file cannot be read.
+    /// The configuration, the token's file or that of the authorities cannot be read.
     pub fn new(args: &ServerArgs, token: Option<&str>, files: &dyn Files) -> Result<Client, CliError> {
         let server = match &args.server {
             Some(server) => server.clone(),
@@ -167,7 +125,9 @@ impl Client {
         };
         let token = token.map(|token| bearer(token.trim())).transpose()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::System)?;
-        Ok(Client { server, token, runtime })
+        let has_tls = matches!(server, Server::Tls(_));
+        let trust = has_tls.then(|| Trust::new(args.ca_file.as_deref(), files)).transpose()?;
+        Ok(Client { server, trust, token, runtime })
     }
 
     /// Where the daemon is.
@@ -180,9 +140,22 @@ impl Client {
     /// # Errors
     /// Nobody answers, or the answer is no success.
     pub fn ask(&self, method: Method, target: &str, role: Role) -> Result<Bytes, ClientError> {
+        self.answer(method, target, role).map(|(_, body)| body)
+    }
+
+    /// Deletes rows, and says how many there were; none: the daemon does not say.
+    ///
+    /// # Errors
+    /// Nobody answers, or the answer is no success.
+    pub fn delete(&self, target: &str) -> Result<Option<u64>, ClientError> {
+        let (head, _) = self.answer(Method::DELETE, target, Role::Operator)?;
+        Ok(head.headers.get(DELETED).and_then(|rows| rows.to_str().ok()?.parse().ok()))
+    }
+
+    fn answer(&self, method: Method, target: &str, role: Role) -> Result<(Parts, Bytes), ClientError> {
         let answer = async { tokio::time::timeout(PATIENCE, self.exchange(method, target)).await };
-        let (status, body) = self.runtime.block_on(answer).unwrap_or_else(|_| Err(ClientError::Silent { server: self.server.clone() }))?;
-        if status.is_success() { Ok(body) } else { Err(self.refusal(status, &body, role)) }
+        let (head, body) = self.runtime.block_on(answer).unwrap_or_else(|_| Err(ClientError::Silent { server: self.server.clone() }))?;
+        if head.status.is_success() { Ok((head, body)) } else { Err(self.refusal(head.status, &body, role)) }
     }
 
     /// The same, as the value that its JSON stands for.
@@ -219,11 +192,11 @@ impl Client {
         self.runtime.block_on(async { tokio::time::sleep(PAUSE).await });
     }
 
-    async fn exchange(&self, method: Method, target: &str) -> Result<(StatusCode, Bytes), ClientError> {
+    async fn exchange(&self, method: Method, target: &str) -> Result<(Parts, Bytes), ClientError> {
         let (_sender, answer) = self.open(method, target).await?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| self.foreign(&error))?;
-        Ok((head.status, body.to_bytes()))
+        Ok((head, body.to_bytes()))
     }
 
     async fn open(&self, method: Method, target: &str) -> Result<Answer, ClientError> {
@@ -233,6 +206,14 @@ impl Client {
         };
         match &self.server {
             Server::Tcp(address) => self.send(TcpStream::connect(address).await.map_err(unreachable)?, method, target).await,
+            Server::Tls(address) => {
+                let stream = TcpStream::connect(address).await.map_err(unreachable)?;
+                let stream = match &self.trust {
+                    Some(trust) => trust.connect(address, stream).await,
+                    None => Err(io::Error::other("nobody is trusted")),
+                };
+                self.send(stream.map_err(|source| ClientError::Tls { server: self.server.clone(), source })?, method, target).await
+            }
             Server::Unix(path) => self.send(UnixStream::connect(path).await.map_err(unreachable)?, method, target).await,
         }
     }
@@ -249,11 +230,11 @@ impl Client {
         // Ends with the sender; what goes wrong in it the sender reports.
         tokio::spawn(connection);
         let host = match &self.server {
-            Server::Tcp(address) => address.as_str(),
+            Server::Tcp(address) | Server::Tls(address) => address.as_str(),
             Server::Unix(_) => "localhost",
         };
         let mut request = Request::builder().method(method).uri(target).header(HOST, host);
-        if let Some(token) = self.token.as_ref().filter(|_| matches!(self.server, Server::Tcp(_))) {
+        if let Some(token) = self.token.as_ref().filter(|_| !matches!(self.server, Server::Unix(_))) {
             request = request.header(AUTHORIZATION, token);
         }
         let request = request.body(Empty::<Bytes>::new()).map_err(|error| self.foreign(&error))?;
@@ -266,10 +247,7 @@ impl Client {
         let Ok(said) = serde_json::from_slice::<ErrorBody>(body) else {
             return self.foreign(&format!("it answered {status}"));
         };
-        let role = match role {
-            Role::Auditor => "auditor",
-            Role::Operator => "operator",
-        };
+        let role = role.word();
         match status {
             StatusCode::UNAUTHORIZED => ClientError::Token { server, role, sent: self.token.is_some() },
             StatusCode::FORBIDDEN => ClientError::Role { server, role },
@@ -280,23 +258,6 @@ impl Client {
     fn foreign(&self, detail: &dyn std::fmt::Display) -> ClientError {
         ClientError::Foreign { server: self.server.clone(), detail: escaped(detail.to_string().as_bytes(), MESSAGE_BYTES) }
     }
-}
-
-/// Where the daemon of this configuration listens. Without the default file, or the right to read it, at the default place.
-fn from_config(path: Option<&Path>, files: &dyn Files) -> Result<Server, CliError> {
-    let default = || Server::from(&default_listen());
-    let file = path.unwrap_or(Path::new(DEFAULT_FILE));
-    let text = match files.read(file) {
-        Ok(text) => text,
-        Err(error) if path.is_none() && matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
-            return Ok(default());
-        }
-        Err(source) => return Err(crate::config::ConfigError::Read { path: file.to_owned(), source }.into()),
-    };
-    // Faults elsewhere in the file are no reason not to ask a daemon that runs.
-    let places = Raw::read(&file.display().to_string(), &text).places();
-    let socket = places.iter().find(|place| matches!(place, Listen::Unix(_)));
-    Ok(socket.or(places.first()).map_or_else(default, Server::from))
 }
 
 fn bearer(token: &str) -> Result<HeaderValue, CliError> {

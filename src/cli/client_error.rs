@@ -19,6 +19,17 @@ pub enum ClientError {
         /// What the system said.
         source: io::Error,
     },
+    /// It is not certain who answers there.
+    #[error(
+        "no safe connection to {server}: {source}; the certificate there must be for that host and from an authority that is trusted: \
+         name the authority's file with --ca-file"
+    )]
+    Tls {
+        /// Where.
+        server: Server,
+        /// What went wrong.
+        source: io::Error,
+    },
     /// The socket's mode forbids it.
     #[error(
         "not allowed to open {server}: it is for its owner and group; be one of them (sudo, or a group), \

@@ -1,7 +1,7 @@
 //! `turnaway delete`.
 
 use form_urlencoded::Serializer;
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
 use serde::Deserialize;
 
 use super::client::{Client, ClientError, ServerArgs};
@@ -54,13 +54,19 @@ pub fn run(args: &DeleteArgs, console: &mut Console<'_>, files: &dyn Files) -> R
         return console.say("Nothing was deleted.");
     }
     if args.all {
-        client.ask(Method::DELETE, CLIENT, Role::Operator)?;
-        return console.say("Deleted all clients.");
+        let deleted = client.delete(CLIENT)?;
+        return console.say(&match deleted {
+            // A daemon of another version.
+            None => "Deleted all clients.".to_owned(),
+            Some(0) => "There were no clients.".to_owned(),
+            Some(1) => "Deleted the only client.".to_owned(),
+            Some(rows) => format!("Deleted all {rows} clients."),
+        });
     }
     let mut missing = Vec::new();
     for client_id in &args.client_ids {
         let query = Serializer::new(String::new()).append_pair("clientId", client_id).finish();
-        match client.ask(Method::DELETE, &format!("{CLIENT}?{query}"), Role::Operator) {
+        match client.delete(&format!("{CLIENT}?{query}")) {
             Ok(_) => console.say(&format!("Deleted {client_id:?}."))?,
             Err(ClientError::Refused { status: StatusCode::NOT_FOUND, .. }) => missing.push(client_id.clone()),
             Err(error) => return Err(error.into()),

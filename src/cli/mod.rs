@@ -21,8 +21,10 @@ pub mod list;
 mod probe;
 pub mod replay;
 pub mod run;
+mod server;
 pub mod table;
 pub mod token;
+mod trust;
 mod watch;
 
 pub use console::Console;

@@ -79,14 +79,19 @@ impl Raw {
     }
 
     /// Where the daemon of this file listens: the places that are written well; the default one when none is given. Those without
-    /// TLS come first: the command line does not speak it.
+    /// TLS come first: the command line needs no certificate there.
     pub fn places(&self) -> Vec<Listen> {
         if self.listen.is_empty() {
             return vec![super::default_listen()];
         }
-        let has_tls = |place: &Listen| self.listeners.iter().any(|listener| listener.place == *place && listener.tls.is_some());
-        let (tls, plain): (Vec<Listen>, Vec<Listen>) = self.listen.iter().map(|(place, _)| place.clone()).partition(has_tls);
+        let (tls, plain): (Vec<Listen>, Vec<Listen>) =
+            self.listen.iter().map(|(place, _)| place.clone()).partition(|place| self.has_tls(place));
         [plain, tls].concat()
+    }
+
+    /// Whether TLS is spoken at this place.
+    pub fn has_tls(&self, place: &Listen) -> bool {
+        self.listeners.iter().any(|listener| listener.place == *place && listener.tls.is_some())
     }
 
     fn top<'s>(&mut self, reader: &mut Reader<'s>, document: &Spanned<DeTable<'s>>) {

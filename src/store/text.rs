@@ -30,6 +30,18 @@ impl Pattern {
         Pattern { wanted, ascii }
     }
 
+    /// The longest piece without wildcards, in lower case: every text that fits has it, in whatever case. None: the filter has none, or
+    /// letters beyond ASCII, whose case is another matter.
+    pub(super) fn literal(&self) -> Option<&[u8]> {
+        let parts = self.ascii.as_ref()?.parts.iter();
+        parts.flat_map(|part| part.split(|byte| *byte == b'_')).filter(|piece| !piece.is_empty()).max_by_key(|piece| piece.len())
+    }
+
+    /// Whether a text fits that has the piece.
+    pub(super) fn is_literal(&self) -> bool {
+        self.ascii.as_ref().is_some_and(|ascii| ascii.parts.len() == 1 && !ascii.any)
+    }
+
     /// Whether the text fits.
     pub(super) fn matches(&self, text: &str) -> bool {
         match &self.ascii {

@@ -46,6 +46,27 @@ fn every_route_is_in_the_tested_list() {
 }
 
 #[tokio::test]
+async fn an_answer_says_what_the_caller_may_do_and_how_many_rows_went() {
+    let server = Server::start(Options { tokens: true, ..Options::default() }).await;
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let role = "x-turnaway-role";
+    for (token, word) in [(&server.auditor, "auditor"), (&server.operator, "operator")] {
+        for target in ["/api/unauthorized/client?pageSize=10&page=0", "/api/reasons"] {
+            assert_eq!(server.ask("GET", target, &bearer(token)).await.header(role), Some(word));
+        }
+        // Where nobody may delete, nobody is an operator.
+        assert_eq!(server.ask_reading("GET", "/api/reasons", &bearer(token)).await.header(role), Some("auditor"));
+        assert_eq!(server.ask("GET", "/healthz", &bearer(token)).await.header(role), None);
+    }
+    assert_eq!(server.ask("GET", "/api/reasons", "").await.header(role), None);
+    assert_eq!(server.ask_unix("t.sock", "GET", "/api/reasons").await.header(role), Some("operator"));
+    for (target, rows) in [(format!("{CLIENT}?clientId=Sensor-1"), "1"), (CLIENT.to_owned(), "2"), (CLIENT.to_owned(), "0")] {
+        let answer = server.ask("DELETE", &target, &bearer(&server.operator)).await;
+        assert_eq!((answer.status, answer.header("x-turnaway-deleted"), answer.body.len()), (200, Some(rows), 0));
+    }
+}
+
+#[tokio::test]
 async fn every_route_answers_each_role_as_it_should() {
     let server = Server::start(Options { tokens: true, ..Options::default() }).await;
     let (auditor, operator) = (&server.auditor, &server.operator);

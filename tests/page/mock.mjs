@@ -41,9 +41,10 @@ export async function startMock(port = 0) {
   const watchers = new Set();
   const tell = () => watchers.forEach((response) => response.write('event: reset\ndata: {}\n\n'));
 
-  function check(request) {
+  function check(request, response) {
     const token = request.headers.authorization?.replace(/^Bearer /, '');
     if (token !== OPERATOR && token !== AUDITOR) throw new Refusal(401, 10, 'Authentication failed');
+    response.setHeader('X-Turnaway-Role', token === OPERATOR ? 'operator' : 'auditor');
     if (request.method === 'DELETE' && token !== OPERATOR) throw new Refusal(403, 20, "You don't have permission to perform this operation!");
   }
 
@@ -57,8 +58,8 @@ export async function startMock(port = 0) {
     return '';
   }
 
-  function answer(request, url) {
-    check(request);
+  function answer(request, response, url) {
+    check(request, response);
     const route = `${request.method} ${url.pathname}`;
     if (route === 'GET /api/unauthorized/client/v2') return pageOf(rows, url.searchParams);
     if (route === 'GET /api/unauthorized/client/summary') return summaryOf(rows.filter((row) => matches(row, url.searchParams)));
@@ -82,7 +83,7 @@ export async function startMock(port = 0) {
     response.setHeader('Content-Type', 'application/json');
     try {
       if (url.pathname === '/api/unauthorized/client/events') {
-        check(request);
+        check(request, response);
         response.setHeader('Content-Type', 'text/event-stream');
         response.write('retry: 3000\n\n');
         watchers.add(response);
@@ -90,12 +91,12 @@ export async function startMock(port = 0) {
         return;
       }
       if (url.pathname === '/api/unauthorized/client/export') {
-        check(request);
+        check(request, response);
         response.setHeader('Content-Type', 'application/x-ndjson');
         response.end(rows.filter((row) => matches(row, url.searchParams)).map((row) => `${JSON.stringify(row)}\n`).join(''));
         return;
       }
-      const body = answer(request, url);
+      const body = answer(request, response, url);
       response.end(body === '' ? '' : JSON.stringify(body));
     } catch (error) {
       response.statusCode = error.status ?? 500;

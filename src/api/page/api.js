@@ -29,7 +29,10 @@ export async function send(method, url, signal) {
   // A header that a form on another site can't send.
   if (method !== 'GET') headers['X-Requested-With'] = 'turnaway';
   const answer = await fetch(url, { method, headers, cache: 'no-store', signal });
-  if (answer.ok) return answer;
+  if (answer.ok) {
+    document.body.dataset.role = answer.headers.get('X-Turnaway-Role');
+    return answer;
+  }
   const body = await answer.json().catch(() => null);
   throw apiError(answer.status, safeString(body?.message || `status ${answer.status}`).replace(/[.!]$/, ''));
 }

@@ -127,7 +127,7 @@ function lock({ status }) {
   showSummary(null);
   say('banner', '');
   const stranger = token() ? 'The server does not accept the token.' : 'This server shows the table to those who have a token.';
-  const words = status === 403 ? 'This token may not read the table. A token of role auditor or operator can.' : stranger;
+  const words = status === 403 ? 'This token may not read the table.' : stranger;
   fillPanel('No permission', words, button({ class: 'solid' }, () => askToken(words), 'Enter token'));
   if (isFirst && !document.querySelector('dialog[open]')) askToken(words);
 }
@@ -245,7 +245,7 @@ function fillFixedParts() {
 function wireControls() {
   const on = (id, event, handle) => $(id).addEventListener(event, handle);
   const onSubmit = (id, handle) => on(id, 'submit', (event) => handle(event.preventDefault()));
-  on('token', 'click', () => askToken('A token of role auditor reads the table; one of role operator may also delete.'));
+  on('token', 'click', () => askToken(''));
   on('toggle-filters', 'click', () => openFilters($('filters').hidden));
   on('clear-filters', 'click', clearFilters);
   onSubmit('filters', () => changeFilters({}));

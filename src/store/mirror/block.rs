@@ -49,7 +49,23 @@ impl Marks {
     }
 }
 
+/// A column that filters look into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    ClientId,
+    IpAddress,
+    Username,
+}
+
 impl Block {
+    pub(super) fn column(&self, column: Column) -> &Texts {
+        match column {
+            Column::ClientId => &self.client_id,
+            Column::IpAddress => &self.ip_address,
+            Column::Username => &self.username,
+        }
+    }
+
     /// Rows and places for rows.
     pub(super) fn len(&self) -> usize {
         self.marks.len()

@@ -6,6 +6,7 @@
 
 mod block;
 mod order;
+mod piece;
 mod search;
 mod texts;
 
@@ -118,6 +119,7 @@ pub(super) struct Mirror {
     places: HashTable<u32>,
     free: Vec<u32>,
     orders: [Mutex<Sorted>; SortBy::COUNT],
+    recent: Mutex<search::Recent>,
 }
 
 /// The rows as they were, to make an order of.
@@ -181,6 +183,7 @@ impl Mirror {
 
     /// Does what a commit did.
     pub(super) fn apply(&mut self, delta: &Delta) -> Result<(), NoRoom> {
+        self.recent.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
         match delta {
             Delta::Put(written, clear) => self.put(written.entry(), *clear),
             Delta::Removed(key) => {
@@ -279,7 +282,8 @@ impl Mirror {
     pub(super) fn bytes(&self) -> usize {
         let blocks: usize = self.blocks.iter().map(|block| block.bytes()).sum();
         let orders: usize = SortBy::all().map(|sort| self.order(sort).bytes()).sum();
-        blocks + orders + self.words.bytes() + self.places.allocation_size() + self.free.capacity() * size_of::<u32>()
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner).len() * self.blocks.len() * size_of::<search::Bits>();
+        blocks + orders + recent + self.words.bytes() + self.places.allocation_size() + self.free.capacity() * size_of::<u32>()
     }
 }
 

@@ -1,12 +1,13 @@
 //! Which rows fit a filter, and which of them are on a page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 
 use super::Mirror;
-use super::block::{BITS, Block, ROWS};
+use super::block::{BITS, Block, Column, ROWS};
+use super::piece::Piece;
 use crate::model::{ClientKey, Millis, Reason};
 use crate::store::summary::Sums;
 use crate::store::text::Pattern;
@@ -18,6 +19,12 @@ const HALVES: usize = if cfg!(test) { 2 } else { 64 };
 /// So few rows are sorted on the spot.
 const FEW: u64 = if cfg!(test) { 6 } else { 4_096 };
 
+/// Filters whose rows are remembered until the next change.
+const RECENT: usize = 16;
+
+/// What fits a filter, for those that were asked last.
+pub(super) type Recent = VecDeque<(Filter, Arc<Vec<Bits>>)>;
+
 /// The rows of a page.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) struct Found {
@@ -28,13 +35,12 @@ pub(in crate::store) struct Found {
 }
 
 /// One bit for each row of a block.
-type Bits = [u64; ROWS / 64];
+pub(super) type Bits = [u64; ROWS / 64];
 
 impl Mirror {
     /// The rows of this page; none: its order has to be made first.
     pub(in crate::store) fn page(&self, query: &PageQuery) -> Option<Found> {
-        let filter = (query.filter != Filter::default()).then(|| Wanted::new(&query.filter, self));
-        let fitting = filter.map(|wanted| self.search(&wanted));
+        let fitting = (query.filter != Filter::default()).then(|| self.fitting(&query.filter));
         let total = fitting.as_ref().map_or(self.len() as u64, |fitting| ones(fitting));
         let offset = u64::from(query.page) * u64::from(query.page_size);
         if offset >= total {
@@ -48,7 +54,7 @@ impl Mirror {
         };
         let slots = match &fitting {
             Some(fitting) if total <= FEW => self.few(query, fitting, from, size),
-            fitting => self.in_order(query, fitting.as_deref(), from, size, total)?,
+            fitting => self.in_order(query, fitting.as_ref().map(|fitting| &fitting[..]), from, size, total)?,
         };
         let keys = slots.into_iter().map(|slot| self.key(slot));
         let keys = match query.order {
@@ -83,7 +89,7 @@ impl Mirror {
 
     /// What the rows that fit come to.
     pub(in crate::store) fn summary(&self, filter: &Filter, spans: u32) -> Summary {
-        let fitting = self.search(&Wanted::new(filter, self));
+        let fitting = self.fitting(filter);
         let (mut groups, mut times) = (HashMap::<(Reason, u32), (u64, u64)>::new(), Vec::new());
         for slot in each(&fitting) {
             let (block, at) = self.rows().at(slot);
@@ -97,6 +103,20 @@ impl Mirror {
             sums.add(reason, &self.words.list()[broker as usize], clients, attempts);
         }
         sums.summary(filter, &times, spans)
+    }
+
+    /// The rows that fit, looked for once for those who turn pages.
+    fn fitting(&self, filter: &Filter) -> Arc<Vec<Bits>> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, fitting)) = recent.iter().find(|(other, _)| other == filter) {
+            return Arc::clone(fitting);
+        }
+        drop(recent);
+        let fitting = Arc::new(self.search(&Wanted::new(filter, self)));
+        recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.truncate(RECENT - 1);
+        recent.push_front((filter.clone(), Arc::clone(&fitting)));
+        fitting
     }
 
     fn search(&self, wanted: &Wanted) -> Vec<Bits> {
@@ -128,9 +148,9 @@ impl Mirror {
 
 /// A filter, ready to be compared with many rows.
 struct Wanted {
-    client_id: Vec<Pattern>,
-    ip_address: Option<Pattern>,
-    username: Option<Pattern>,
+    /// What to look for in all texts of a column at once, before rows are looked at.
+    piece: Option<(Column, Piece)>,
+    texts: Vec<(Column, Pattern)>,
     /// For each word whether it is a reason that fits.
     reason: Option<Vec<bool>>,
     /// The number of the only source that fits; of one that has no rows there is none.
@@ -144,12 +164,30 @@ struct Wanted {
 
 impl Wanted {
     fn new(filter: &Filter, mirror: &Mirror) -> Wanted {
-        let pattern = |text: &String| (!text.is_empty()).then(|| Pattern::contains(text));
+        let columns = [
+            (Column::ClientId, &filter.client_id),
+            (Column::ClientId, &filter.text_search),
+            (Column::IpAddress, &filter.ip_address),
+            (Column::Username, &filter.username),
+        ];
+        let given = columns.into_iter().filter(|(_, text)| !text.is_empty());
+        let mut texts: Vec<(Column, Pattern)> = given.map(|(column, text)| (column, Pattern::contains(text))).collect();
+        let sample = |column| mirror.blocks.first().map(|block| block.column(column));
+        let longest = (0..texts.len()).max_by_key(|at| texts[*at].1.literal().map_or(0, <[u8]>::len));
+        let piece = longest.and_then(|at| {
+            let (column, pattern) = &texts[at];
+            let piece = (*column, Piece::of(pattern, sample(*column))?);
+            if pattern.is_literal() {
+                // Nothing more is to be asked of it.
+                texts.remove(at);
+            }
+            Some(piece)
+        });
+        let reasons = |part: Pattern| mirror.words.list().iter().map(|word| part.matches(word)).collect();
         Wanted {
-            client_id: [&filter.text_search, &filter.client_id].into_iter().filter_map(pattern).collect(),
-            ip_address: pattern(&filter.ip_address),
-            username: pattern(&filter.username),
-            reason: pattern(&filter.reason).map(|part| mirror.words.list().iter().map(|word| part.matches(word)).collect()),
+            piece,
+            texts,
+            reason: (!filter.reason.is_empty()).then(|| reasons(Pattern::contains(&filter.reason))),
             broker: (!filter.broker.is_empty()).then(|| mirror.words.find(&filter.broker)),
             reason_code: filter.reason_code.clone(),
             password_provided: filter.password_provided.clone(),
@@ -161,8 +199,14 @@ impl Wanted {
 
     fn of(&self, block: &Block) -> Bits {
         let mut bits = [0; ROWS / 64];
-        for at in (0..block.len()).filter(|at| self.fits(block, *at)) {
-            bits[at / 64] |= 1 << (at % 64);
+        let mut look = |at: usize| {
+            if self.fits(block, at) {
+                bits[at / 64] |= 1 << (at % 64);
+            }
+        };
+        match &self.piece {
+            Some((column, piece)) => piece.each(block.column(*column), look),
+            None => (0..block.len()).for_each(&mut look),
         }
         bits
     }
@@ -171,17 +215,14 @@ impl Wanted {
     fn fits(&self, block: &Block, at: usize) -> bool {
         let marks = &block.marks[at];
         let one_of = |list: &[bool], value: Option<bool>| list.is_empty() || value.is_some_and(|value| list.contains(&value));
-        let has = |part: &Option<Pattern>, text: Option<&str>| part.as_ref().is_none_or(|part| text.is_some_and(|text| part.matches(text)));
         marks.is_row
+            && self.reason.as_ref().is_none_or(|fits| fits[block.reason[at] as usize])
             && (self.start..=self.end).contains(&block.ts[at])
             && self.broker.is_none_or(|broker| broker == Some(block.broker[at]))
             && (self.reason_code.is_empty() || self.reason_code.contains(&marks.reason_code))
             && one_of(&self.password_provided, marks.password_provided)
             && one_of(&self.tls_used, marks.tls_used)
-            && self.reason.as_ref().is_none_or(|fits| fits[block.reason[at] as usize])
-            && has(&self.username, block.username.get(at))
-            && has(&self.ip_address, block.ip_address.get(at))
-            && self.client_id.iter().all(|part| block.client_id.get(at).is_some_and(|text| part.matches(text)))
+            && self.texts.iter().all(|(column, part)| block.column(*column).get(at).is_some_and(|text| part.matches(text)))
     }
 }
 

@@ -53,6 +53,16 @@ impl Texts {
         true
     }
 
+    /// All texts, one after the other.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where in it each line ends.
+    pub(super) fn ends(&self) -> impl Fn(usize) -> usize + '_ {
+        |at| (self.ends[at] & !NULL) as usize
+    }
+
     /// Gives back what was kept for growing.
     pub(super) fn shrink(&mut self) {
         self.text.shrink_to_fit();

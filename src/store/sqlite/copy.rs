@@ -117,7 +117,8 @@ impl Copy {
         if !queue.is_open {
             return;
         }
-        let used = queue.used.filter(|used| *used <= now && !self.is_used.swap(false, Ordering::Relaxed));
+        let is_used = self.is_used.swap(false, Ordering::Relaxed);
+        let used = queue.used.filter(|used| *used <= now && !is_used);
         match used {
             Some(used) if now - used >= IDLE => {
                 drop(queue);
