@@ -56,6 +56,23 @@ fn every_grammar_on_every_fixture() {
     }
 }
 
+/// Long logs, to which the searcher is fitted on the way.
+#[test]
+fn every_fixture_many_times() {
+    let mut found = Vec::new();
+    logs(Path::new("fixtures"), &mut found);
+    for path in found {
+        let log = std::fs::read(&path).unwrap();
+        let product = path.components().nth(1).unwrap().as_os_str().to_str().unwrap().to_owned();
+        let Some(grammar) = grammars().into_iter().find(|grammar| grammar.name == product) else { continue };
+        let log = [log.as_slice(), b"\n"].concat().repeat((280 << 10) / (log.len() + 1) + 1);
+        let ends: Vec<usize> = memchr::memchr_iter(b'\n', &log).map(|end| end + 1).step_by(997).chain([log.len()]).collect();
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let pieces: Vec<&[u8]> = starts.zip(&ends).map(|(start, end)| &log[start..*end]).collect();
+        agree(&grammar, &log, &pieces);
+    }
+}
+
 /// Lines that the rules take, their wrappers, what an echo needs, and anything else.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let ids = prop::sample::select(vec!["a", "pump 4", "Client x disconnected, not", "<unknown>", "192.0.2.7", "é 0 x"]);

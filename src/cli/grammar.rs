@@ -186,7 +186,11 @@ fn samples(text: &mut String, name: &str, source: Option<&Faults>, grammar: &Arc
             writeln!(text, "{name}{}: sample {} failed ({})\n{}", line.unwrap_or_default(), failure.number, failure.why, failure.differs);
     }
     let good = grammar.samples.len() - failures.len();
-    let _ = writeln!(text, "{name}: {good} of {} samples pass", grammar.samples.len());
+    let looked = match crate::engine::searched_for(grammar) {
+        Some(texts) => format!("logs are searched for {texts} texts"),
+        None => "every line of a log is looked at".to_owned(),
+    };
+    let _ = writeln!(text, "{name}: {looked}, {good} of {} samples pass", grammar.samples.len());
     failures.len()
 }
 

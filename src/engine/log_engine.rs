@@ -74,14 +74,14 @@ impl Stats {
 /// Turns the lines of one log into attempts.
 #[derive(Debug)]
 pub struct Engine {
-    grammar: Arc<Grammar>,
-    options: Options,
-    prefilter: Option<Prefilter>,
-    unwrapper: Unwrapper,
-    streams: Streams,
-    stats: Stats,
+    pub(super) grammar: Arc<Grammar>,
+    pub(super) options: Options,
+    pub(super) prefilter: Option<Prefilter>,
+    pub(super) unwrapper: Unwrapper,
+    pub(super) streams: Streams,
+    pub(super) stats: Stats,
     /// A time near that of the next line, for stamps without year or date.
-    reference: Option<Millis>,
+    pub(super) reference: Option<Millis>,
 }
 
 /// What of an engine outlives a restart: the open conversations and what was learned about the log.
@@ -129,8 +129,15 @@ impl Engine {
 
     /// The same; `each` is called after each line that was looked at. The memory of attempts that it takes away is used again at once.
     pub fn feed_each(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>, each: &mut dyn FnMut(&mut Vec<Attempt>)) {
+        if let Some(prefilter) = &mut self.prefilter {
+            prefilter.fit(bytes);
+        }
         let mut at = 0;
         while at < bytes.len() {
+            if let Some(end) = self.skim(bytes, at, read_at) {
+                at = end;
+                continue;
+            }
             let next = match &self.prefilter {
                 Some(prefilter)
                     if self.unwrapper.searchable() && !self.streams.list.iter().any(|writer| writer.stream.needs_every_line()) =>
@@ -248,8 +255,8 @@ impl Engine {
 
 /// The processes that write one log, each with the conversations of its own.
 #[derive(Debug, Default)]
-struct Streams {
-    list: Vec<Writer>,
+pub(super) struct Streams {
+    pub(super) list: Vec<Writer>,
     /// The one that wrote the last line.
     last: usize,
     turn: u64,
@@ -257,11 +264,11 @@ struct Streams {
 }
 
 #[derive(Debug)]
-struct Writer {
+pub(super) struct Writer {
     key: Vec<u8>,
     /// When it wrote last.
     turn: u64,
-    stream: Stream,
+    pub(super) stream: Stream,
 }
 
 impl Streams {

@@ -2,9 +2,12 @@
 //!
 //! `run`, `replay`, `explain` and the grammars' samples all use this one engine.
 
+mod arrange;
 mod log_engine;
 mod prefilter;
 mod recognise;
+mod searcher;
+mod skim;
 mod stream;
 mod suspicion;
 #[cfg(test)]
@@ -12,6 +15,6 @@ mod torn_tests;
 mod trace;
 
 pub use log_engine::{Engine, EngineState, Options, Stats};
-pub use prefilter::literals;
+pub use prefilter::{literals, searched_for};
 pub use recognise::{Recognised, recognise};
 pub use trace::{Fate, Trace};

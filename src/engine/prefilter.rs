@@ -5,9 +5,7 @@
 
 use std::ops::Range;
 
-use aho_corasick::packed::{Config, MatchKind, Searcher};
-use aho_corasick::{AhoCorasick, Input};
-
+use super::searcher::Searcher;
 use crate::grammar::{Grammar, Outcome, Way, literal};
 use crate::wrapper::SPLIT_MARKS;
 
@@ -16,11 +14,8 @@ const TELLING: usize = 6;
 
 /// What is searched for.
 #[derive(Debug)]
-pub(super) enum Prefilter {
-    /// Several dozen texts at once, as fast as memory is read.
-    Packed(Searcher),
-    /// More texts than that, a tenth as fast.
-    Automaton(AhoCorasick),
+pub(super) struct Prefilter {
+    searcher: Searcher,
 }
 
 /// The texts of which every line that a rule of the grammar takes holds one; or the pattern of a way that has no text worth looking
@@ -47,8 +42,13 @@ pub fn literals<'g>(grammar: &'g Grammar) -> Result<Vec<&'g [u8]>, &'g str> {
     texts.sort_unstable();
     texts.dedup();
     // A text that holds another one adds nothing.
-    let needless = |text: &&[u8]| texts.iter().any(|other| other != text && memchr::memmem::find(text, other).is_some());
+    let needless = |text: &&[u8]| texts.iter().any(|other| other.len() < text.len() && memchr::memmem::find(text, other).is_some());
     Ok(texts.iter().copied().filter(|text| !needless(text)).collect())
+}
+
+/// For how many texts the logs of a product are searched; none when every line is looked at.
+pub fn searched_for(grammar: &Grammar) -> Option<usize> {
+    Prefilter::new(grammar).map(|prefilter| prefilter.searcher.texts() - SPLIT_MARKS.len())
 }
 
 impl Prefilter {
@@ -60,24 +60,17 @@ impl Prefilter {
         }
         let mut texts = literals(grammar).ok()?;
         texts.extend(SPLIT_MARKS);
-        let packed = Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(&texts).build();
-        packed.map(Prefilter::Packed).or_else(|| {
-            let kind = aho_corasick::MatchKind::LeftmostFirst;
-            AhoCorasick::builder().match_kind(kind).build(&texts).ok().map(Prefilter::Automaton)
-        })
+        Searcher::new(&texts).map(|searcher| Prefilter { searcher })
     }
 
-    /// Where the first literal at or after `from` stands.
-    fn find(&self, bytes: &[u8], from: usize) -> Option<Range<usize>> {
-        match self {
-            Prefilter::Packed(searcher) => searcher.find_in(bytes, (from..bytes.len()).into()).map(|hit| hit.start()..hit.end()),
-            Prefilter::Automaton(automaton) => automaton.find(Input::new(bytes).range(from..)).map(|hit| hit.range()),
-        }
+    /// Fits the search to the log that these bytes are of; it finds the same as before.
+    pub(super) fn fit(&mut self, log: &[u8]) {
+        self.searcher.fit(log);
     }
 
     /// The first line at or after `from` that holds a literal, with its line end; or one before it that has `long` bytes.
     pub(super) fn next_line(&self, bytes: &[u8], from: usize, long: Option<usize>) -> Option<Range<usize>> {
-        let hit = self.find(bytes, from);
+        let hit = self.searcher.find(bytes, from);
         let before = &bytes[..hit.as_ref().map_or(bytes.len(), |hit| hit.start)];
         if let Some(line) = long.and_then(|long| long_line(before, from, long)) {
             let end = memchr::memchr(b'\n', &bytes[line..]).map_or(bytes.len(), |at| line + at + 1);
@@ -130,8 +123,8 @@ mod tests {
             "1795446313: Sending SUBACK to a",
             "1795446313: Received DISCONNECT from a",
         ] {
-            assert_eq!(prefilter.find(line.as_bytes(), 0), None, "{line}");
+            assert_eq!(prefilter.searcher.find(line.as_bytes(), 0), None, "{line}");
         }
-        assert!(prefilter.find(b"1795446313: Sending CONNACK to a (0, 5)", 0).is_some());
+        assert!(prefilter.searcher.find(b"1795446313: Sending CONNACK to a (0, 5)", 0).is_some());
     }
 }

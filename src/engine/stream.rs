@@ -9,7 +9,7 @@ use super::log_engine::Stats;
 use super::suspicion::is_suspicious;
 use super::trace::{Fate, Trace};
 use crate::conversation::{Effect, Joiner, Said, Settings, TORN_BYTES};
-use crate::grammar::{Captures, Continues, Fact, Framing, Grammar, Heard, How, Kind, Message, Outcome, Rule, StructureFormat};
+use crate::grammar::{Captures, Colours, Continues, Fact, Framing, Grammar, Heard, How, Kind, Message, Outcome, Rule, StructureFormat};
 use crate::model::{Attempt, Millis};
 use crate::record::time::{Stamp, TimeContext, TimeFormat};
 use crate::record::{
@@ -412,6 +412,21 @@ impl Stream {
     /// Whether what a line is depends on the line before it: then none may be passed over.
     pub(super) fn needs_every_line(&self) -> bool {
         self.unfinished.is_some() || self.echo.is_some() || self.joiner.is_doubting()
+    }
+
+    /// Whether nothing but a client's own words, which the broker repeats, makes it need every line.
+    pub(super) fn is_echoing(&self, grammar: &Grammar) -> bool {
+        let plain = grammar.framing.is_none() && grammar.structures.is_empty() && grammar.colours == Colours::Kept;
+        plain && self.echo.is_some() && self.unfinished.is_none() && !self.joiner.is_doubting()
+    }
+
+    /// Whether this line is a client's own words, too. The first that is not ends them.
+    pub(super) fn skim(&mut self, grammar: &Grammar, text: &[u8], context: &TimeContext<'_>) -> bool {
+        let Some(mut echo) = self.echo.take() else { return false };
+        let parts = self.headers.split(grammar, text, context, |_| true);
+        let holds = parts.is_some_and(|parts| echo.holds(grammar, parts.message));
+        self.echo = holds.then_some(echo);
+        holds
     }
 
     pub(super) fn is_waiting(&self) -> bool {

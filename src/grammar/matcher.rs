@@ -195,24 +195,26 @@ impl Reading {
             return None;
         }
         let mut captures = Captures::default();
-        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1, given: None };
-        walk.steps(&self.steps, 0, 0, &mut captures).then_some(())?;
-        if self.free_texts > 1 {
-            // Is there a second way? The walk is run again and asked to pass over its first success.
-            let mut second = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 2, given: None };
-            captures.ambiguous = second.steps(&self.steps, 0, 0, &mut Captures::default());
+        let mut walk = Walk::over(record);
+        if self.free_texts < 2 {
+            return walk.steps(&self.steps, 0, 0, &mut captures).then_some(captures);
         }
-        Some(captures)
+        // Is there a second way? The walk goes on after its first success.
+        walk.seconds = true;
+        let second = walk.steps(&self.steps, 0, 0, &mut captures);
+        let mut first = walk.first?;
+        first.ambiguous = second;
+        Some(first)
     }
 
     fn run_where(&self, record: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
         let mut captures = Captures::default();
-        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1, given: Some(given) };
+        let mut walk = Walk { given: Some(given), ..Walk::over(record) };
         walk.steps(&self.steps, 0, 0, &mut captures).then_some(captures)
     }
 
     fn reach(&self, record: &[u8]) -> Reached {
-        let mut walk = Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, wanted: 1, given: None };
+        let mut walk = Walk::over(record);
         walk.steps(&self.steps, 0, 0, &mut Captures::default());
         walk.reached
     }
@@ -222,13 +224,18 @@ struct Walk<'a> {
     record: &'a [u8],
     tries: u32,
     reached: Reached,
-    /// Succeed at the n-th way of dividing the record.
-    wanted: u32,
+    /// Succeed at the second way of dividing the record; what the first gave is kept.
+    seconds: bool,
+    first: Option<Captures>,
     /// The value that a fact has to have.
     given: Option<(Fact, &'a [u8])>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn over(record: &'a [u8]) -> Walk<'a> {
+        Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, seconds: false, first: None, given: None }
+    }
+
     fn steps(&mut self, steps: &[Step], index: usize, mut at: usize, captures: &mut Captures) -> bool {
         for (offset, step) in steps.iter().enumerate() {
             let element = index + offset;
@@ -254,8 +261,11 @@ impl Walk<'_> {
         if at != self.record.len() {
             return false;
         }
-        self.wanted -= 1;
-        self.wanted == 0
+        if self.seconds && self.first.is_none() {
+            self.first = Some(*captures);
+            return false;
+        }
+        true
     }
 
     /// Tries the ends that the capture may have, longest first.

@@ -248,8 +248,15 @@ fn derive<'a>(
     known: &dyn Fn(&[u8]) -> bool,
 ) -> Option<(Stamp, TimeFormat, &'a [u8])> {
     let window = &text[..text.len().min(LONGEST_STAMP)];
-    memchr::memmem::find_iter(window, border).find_map(|end| {
-        if end == 0 || !known(text.get(end + border.len()..)?) {
+    let ends = || memchr::memmem::find_iter(window, border);
+    // A stamp that is whole may go on with a word of the operator's, but not with a sentence: that is a message, and what looks like another
+    // one at its end is the name of a client.
+    let is_sentence = |end: usize| {
+        let whole = ends().take_while(|other| *other < end).find(|other| TimeFormat::derive(&text[..*other]).is_some());
+        whole.is_some_and(|other| text[other + border.len()..end].contains(&b' '))
+    };
+    ends().find_map(|end| {
+        if end == 0 || !known(text.get(end + border.len()..)?) || is_sentence(end) {
             return None;
         }
         let format = TimeFormat::derive(&text[..end]).filter(|format| !format.leads_with_words())?;
@@ -300,6 +307,32 @@ mod tests {
         assert_eq!(message(b"[2026-11-23 15:50:14] [T 1] Denied a"), Some(&b"Denied a"[..]));
         assert_eq!(message(b"[2026-11-23 15:50:14] Denied victim"), Some(&b"Denied victim"[..]));
         assert_eq!(message(b"[2026-11-23 15:50:15] [T 1] Denied b"), Some(&b"Denied b"[..]));
+    }
+
+    /// A client whose name reads like a record writes none of it into the stamp; a word of the operator's may stand there.
+    #[test]
+    fn a_stamp_does_not_go_on_into_a_message() {
+        let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
+        let Some(grammar) = library.get("mosquitto") else { panic!("no grammar") };
+        let context = TimeContext { zone: &jiff::tz::TimeZone::UTC, reference: 0 };
+        let known = |message: &[u8]| grammar.find(crate::grammar::Message::plain(message), |_, _| true).is_some();
+        let message = |before: &[&'static str], line: &'static str| {
+            let mut headers = HeaderReader::new(None);
+            for line in before {
+                let _ = headers.split(grammar, line.as_bytes(), &context, known);
+            }
+            let parts = headers.split(grammar, line.as_bytes(), &context, known)?;
+            std::str::from_utf8(parts.message).ok()
+        };
+        let whole = "Client pump disconnected, not authorised.";
+        for stamp in ["1795446313", "2026-11-23T15:05:13+0000", "Mon Nov 23 15:05:13 2026", "2026-11-23 15:05:13: node-1"] {
+            let line = |text: &str| -> &'static str { format!("{stamp}: {text}").leak() };
+            let forged = line("Received PINGREQ from x: Client victim disconnected, not authorised.");
+            for before in [vec![], vec![line(whole)]] {
+                assert_eq!(message(&before, line(whole)), Some(whole));
+                assert_ne!(message(&before, forged), Some("Client victim disconnected, not authorised."), "{forged}");
+            }
+        }
     }
 
     const GRAMMAR: &str = r#"

@@ -110,6 +110,11 @@ impl Unwrapper {
         self.learned.settled() && self.learned.legible() && !self.parts.any()
     }
 
+    /// The log's lines are known to be in no wrapper.
+    pub fn is_bare(&self) -> bool {
+        self.learned.bare()
+    }
+
     /// A line of so many bytes may be a part of a text that the wrapper split: none that long may be left out. Others that are parts
     /// hold one of [`SPLIT_MARKS`].
     pub fn splits(&self) -> Option<usize> {

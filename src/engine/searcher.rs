@@ -1,0 +1,70 @@
+//! Searches for several dozen texts at once.
+
+use std::ops::Range;
+
+use aho_corasick::packed::{Config, MatchKind, Searcher as Packed};
+use aho_corasick::{AhoCorasick, Input};
+
+use super::arrange::arrange;
+
+/// After so many bytes of a log the searcher is fitted to what this log holds, which takes as long as searching a megabyte.
+const FITTED: [usize; 3] = [256 << 10, 16 << 20, 1 << 30];
+
+/// What searches.
+#[derive(Debug)]
+pub(super) struct Searcher {
+    texts: Vec<Vec<u8>>,
+    kind: Kind,
+    /// Bytes of the log that were searched, and how often the searcher was fitted to them.
+    searched: usize,
+    fitted: usize,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// As fast as memory is read.
+    Packed(Packed),
+    /// For more texts than that one takes: a tenth as fast.
+    Automaton(AhoCorasick),
+}
+
+impl Searcher {
+    /// For these texts; none when they are too many for anything.
+    pub(super) fn new(texts: &[&[u8]]) -> Option<Searcher> {
+        let kind = packed(texts).map(Kind::Packed).or_else(|| {
+            let kind = aho_corasick::MatchKind::LeftmostFirst;
+            AhoCorasick::builder().match_kind(kind).build(texts).ok().map(Kind::Automaton)
+        });
+        Some(Searcher { kind: kind?, texts: texts.iter().map(|text| text.to_vec()).collect(), searched: 0, fitted: 0 })
+    }
+
+    /// How many texts it looks for.
+    pub(super) fn texts(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Where the first text at or after `from` stands.
+    pub(super) fn find(&self, bytes: &[u8], from: usize) -> Option<Range<usize>> {
+        match &self.kind {
+            Kind::Packed(searcher) => searcher.find_in(bytes, (from..bytes.len()).into()).map(|hit| hit.start()..hit.end()),
+            Kind::Automaton(automaton) => automaton.find(Input::new(bytes).range(from..)).map(|hit| hit.range()),
+        }
+    }
+
+    /// Fits it to the log that these bytes are of, when it is time for that. It finds the same as before.
+    pub(super) fn fit(&mut self, log: &[u8]) {
+        self.searched = self.searched.saturating_add(log.len());
+        if !matches!(self.kind, Kind::Packed(_)) || FITTED.get(self.fitted).is_none_or(|size| self.searched < *size) {
+            return;
+        }
+        self.fitted = FITTED.iter().filter(|size| **size <= self.searched).count();
+        let texts: Vec<&[u8]> = self.texts.iter().map(Vec::as_slice).collect();
+        if let Some(searcher) = packed(&arrange(&texts, log)) {
+            self.kind = Kind::Packed(searcher);
+        }
+    }
+}
+
+fn packed(texts: &[&[u8]]) -> Option<Packed> {
+    Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(texts).build()
+}
