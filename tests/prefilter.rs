@@ -29,7 +29,7 @@ fn attempts(mut engine: Engine, pieces: &[&[u8]]) -> (Vec<Attempt>, u64) {
 fn agree(grammar: &Arc<Grammar>, log: &[u8], pieces: &[&[u8]]) {
     let with = attempts(Engine::new(Arc::clone(grammar), Options::default()), pieces);
     let without = attempts(Engine::without_prefilter(Arc::clone(grammar), Options::default()), &[log]);
-    assert_eq!(with, without);
+    assert_eq!(with, without, "{}", grammar.name);
 }
 
 fn logs(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -140,6 +140,73 @@ fn every_grammar_on_its_own_samples_in_every_wrapper() {
     }
 }
 
+/// The lines of a grammar's samples and fixtures.
+fn own_lines(grammar: &Grammar) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    logs(&Path::new("fixtures").join(&grammar.name), &mut found);
+    found.sort();
+    let texts = grammar.samples.iter().map(|sample| sample.log.as_bytes().to_vec());
+    let texts = texts.chain(found.iter().map(|path| std::fs::read(path).unwrap()));
+    texts.flat_map(|text| text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()).collect()
+}
+
+/// Writes some characters of a line in one of the ways in which they can be escaped.
+fn escaped(line: &[u8], choices: &[(prop::sample::Index, u8)]) -> Vec<u8> {
+    let mut parts: Vec<Vec<u8>> = line.iter().map(|byte| vec![*byte]).collect();
+    for (at, how) in choices.iter().filter(|_| !line.is_empty()) {
+        let at = at.index(line.len());
+        let byte = line[at];
+        parts[at] = match how {
+            0 => format!("\\u{byte:04x}").into_bytes(),
+            1 => format!("\\u{byte:04X}").into_bytes(),
+            2 => format!("\\x{byte:02x}").into_bytes(),
+            3 => format!("\\{byte:02X}").into_bytes(),
+            4 => format!("\\u{{{byte:x}}}").into_bytes(),
+            5 => vec![b'\\', byte],
+            _ => format!("\\\\u{byte:04x}").into_bytes(),
+        };
+    }
+    parts.concat()
+}
+
+/// What a log may hold beside a product's own lines: no record at all, or one of another time.
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..30),
+        Just(Vec::new()),
+        Just(b"\tat org.example.Handler.run(Handler.java:7)".to_vec()),
+        Just(b"  with blanks before it".to_vec()),
+        Just(b"2026-11-23 15:05:52.712 [info] <0.7.0> nothing of interest".to_vec()),
+        Just(b"2026-11-23 15:05:52.712 [info] <0.8.0> nothing of interest".to_vec()),
+        Just(b"2026-11-23 15:05:52,712 INFO  - nothing of interest".to_vec()),
+        Just(br#"{"time":1795447634298994,"level":"info","msg":"nothing","pid":"<0.97.0>"}"#.to_vec()),
+    ]
+}
+
+/// Part of a log: some lines of the product's as they follow each other, or others.
+#[derive(Debug, Clone)]
+enum Stretch {
+    Own { from: prop::sample::Index, lines: usize, escapes: Vec<(prop::sample::Index, u8)> },
+    Other(Vec<u8>),
+}
+
+fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
+    let escapes = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec((any::<prop::sample::Index>(), 0..7u8), 0..5)];
+    let own = (any::<prop::sample::Index>(), 1..7usize, escapes).prop_map(|(from, lines, escapes)| Stretch::Own { from, lines, escapes });
+    prop::collection::vec(prop_oneof![2 => own, 1 => noise().prop_map(Stretch::Other)], 0..60)
+}
+
+fn written(stretches: &[Stretch], own: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let lines = stretches.iter().flat_map(|stretch| match stretch {
+        Stretch::Other(line) => vec![line.clone()],
+        Stretch::Own { from, lines, escapes } => {
+            let from = from.index(own.len());
+            own[from..].iter().take(*lines).map(|line| escaped(line, escapes)).collect()
+        }
+    });
+    lines.map(|line| line.into_iter().filter(|byte| *byte != b'\n').collect()).collect()
+}
+
 /// A text that Docker splits, of which no part but the last holds what is searched for.
 #[test]
 fn texts_that_docker_splits_are_put_together() {
@@ -190,6 +257,65 @@ proptest! {
         let pieces: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
         for grammar in grammars() {
             agree(&grammar, &log, &pieces);
+        }
+    }
+}
+
+/// Bare, Docker's, Kubernetes', and journalctl's, where what is not printable is written in numbers.
+fn in_wrapper(line: &[u8], wrapper: usize, at: usize) -> Vec<u8> {
+    match wrapper {
+        0 => [line, b"\n"].concat(),
+        1 => wrapped(line, 0, at),
+        2 => wrapped(line, 1, at),
+        3 => wrapped(line, 6, at),
+        _ => {
+            let numbers: Vec<String> = line.iter().map(u8::to_string).collect();
+            let blank = if at % 2 == 0 { "" } else { " " };
+            format!(
+                "{{\"__REALTIME_TIMESTAMP\":\"17954462{:02}000000\",\"SYSLOG_IDENTIFIER\":\"mosquitto\",\"_PID\":\"7\",\"MESSAGE\":{blank}[{}]}}\n",
+                at % 60,
+                numbers.join(",")
+            )
+            .into_bytes()
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// The products' own records, some with escapes that their writers do not use, among lines that concern nobody, cut anywhere.
+    #[test]
+    fn own_records_among_others(stretches in stretches(), wrapper in 0..5usize, cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
+        for (grammar, own) in all_lines() {
+            let lines: Vec<Vec<u8>> = written(&stretches, own).iter().enumerate().map(|(at, line)| in_wrapper(line, wrapper, at)).collect();
+            let log = lines.concat();
+            let mut at: Vec<usize> = cuts.iter().map(|cut| lines[..cut.index(lines.len() + 1)].concat().len()).collect();
+            at.extend([0, log.len()]);
+            at.sort_unstable();
+            let pieces: Vec<&[u8]> = at.windows(2).map(|pair| &log[pair[0]..pair[1]]).collect();
+            agree(grammar, &log, &pieces);
+        }
+    }
+}
+
+fn all_lines() -> &'static [(Arc<Grammar>, Vec<Vec<u8>>)] {
+    static ALL: OnceLock<Vec<(Arc<Grammar>, Vec<Vec<u8>>)>> = OnceLock::new();
+    ALL.get_or_init(|| grammars().into_iter().map(|grammar| (Arc::clone(&grammar), own_lines(&grammar))).collect())
+}
+
+/// Every line of every fixture of its own product, in pieces of some lines, and so that what stands before it is passed over.
+#[test]
+fn every_fixture_in_pieces() {
+    for grammar in grammars() {
+        let mut found = Vec::new();
+        logs(&Path::new("fixtures").join(&grammar.name), &mut found);
+        for log in found.iter().map(|path| std::fs::read(path).unwrap()) {
+            let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+            for size in [1, 2, 3, 7, 50] {
+                let pieces: Vec<Vec<u8>> = lines.chunks(size).map(<[&[u8]]>::concat).collect();
+                agree(&grammar, &log, &pieces.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            }
         }
     }
 }

@@ -143,7 +143,12 @@ fn show_texts(library: &Library, name: &str) -> Result<(), Failure> {
     texts.iter().for_each(|text| {
         let _ = writeln!(out, "{}", String::from_utf8_lossy(text));
     });
-    print(&out)
+    print(&out)?;
+    // The texts alone stand on standard output, for rg -F -f.
+    for lines in crate::engine::looked_at(&grammar) {
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("and lines with {lines}\n"));
+    }
+    Ok(())
 }
 
 fn files_test(files: &[PathBuf]) -> Result<(), Failure> {

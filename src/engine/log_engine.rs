@@ -121,40 +121,6 @@ impl Engine {
         Engine { prefilter: None, ..Engine::new(grammar, options) }
     }
 
-    /// Takes in whole lines; the last may lack its line end. Lines that no rule can take are passed over unread where the log's
-    /// wrappers allow it.
-    pub fn feed(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>) {
-        self.feed_each(bytes, read_at, out, &mut |_| {});
-    }
-
-    /// The same; `each` is called after each line that was looked at. The memory of attempts that it takes away is used again at once.
-    pub fn feed_each(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>, each: &mut dyn FnMut(&mut Vec<Attempt>)) {
-        if let Some(prefilter) = &mut self.prefilter {
-            prefilter.fit(bytes);
-        }
-        let mut at = 0;
-        while at < bytes.len() {
-            if let Some(end) = self.skim(bytes, at, read_at) {
-                at = end;
-                continue;
-            }
-            let next = match &self.prefilter {
-                Some(prefilter)
-                    if self.unwrapper.searchable() && !self.streams.list.iter().any(|writer| writer.stream.needs_every_line()) =>
-                {
-                    let Some(next) = prefilter.next_line(bytes, at, self.unwrapper.splits()) else { break };
-                    self.stats.lines += lines(&bytes[at..next.start]);
-                    next
-                }
-                _ => at..memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1),
-            };
-            at = next.end;
-            self.line(&bytes[next], read_at, out, None);
-            each(out);
-        }
-        self.stats.lines += lines(&bytes[at..]);
-    }
-
     /// Says when the log was last written, for the first stamps without year or date. Without it the time of reading serves.
     pub fn set_reference(&mut self, written: Millis) {
         self.reference = Some(written);
@@ -245,11 +211,14 @@ impl Engine {
         self.streams = Streams { list: state.streams.into_iter().map(writer).collect(), ..Streams::default() };
     }
 
-    fn each(&mut self, out: &mut Vec<Attempt>, mut work: impl FnMut(&mut Stream, &mut Surroundings<'_>)) {
+    pub(super) fn each(&mut self, out: &mut Vec<Attempt>, mut work: impl FnMut(&mut Stream, &mut Surroundings<'_>)) {
         let Engine { grammar, options, streams, stats, reference: near, .. } = self;
         let mut gap = false;
         let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
         streams.in_order().for_each(|stream| work(stream, &mut around));
+        if gap {
+            self.gap();
+        }
     }
 }
 
@@ -347,9 +316,4 @@ fn set(trace: &mut Option<&mut Trace>, fate: Fate) {
     if let Some(trace) = trace {
         trace.fate = fate;
     }
-}
-
-/// How many lines stand here; the last may lack its end.
-fn lines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64 + u64::from(bytes.last().is_some_and(|byte| *byte != b'\n'))
 }

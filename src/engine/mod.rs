@@ -3,6 +3,8 @@
 //! `run`, `replay`, `explain` and the grammars' samples all use this one engine.
 
 mod arrange;
+mod feeding;
+mod hidden;
 mod log_engine;
 mod prefilter;
 mod recognise;
@@ -15,6 +17,6 @@ mod torn_tests;
 mod trace;
 
 pub use log_engine::{Engine, EngineState, Options, Stats};
-pub use prefilter::{literals, searched_for};
+pub use prefilter::{literals, looked_at, searched_for};
 pub use recognise::{Recognised, recognise};
 pub use trace::{Fate, Trace};

@@ -5,32 +5,49 @@
 
 use std::ops::Range;
 
+use super::hidden;
 use super::searcher::Searcher;
-use crate::grammar::{Grammar, Outcome, Way, literal};
-use crate::wrapper::SPLIT_MARKS;
+use crate::grammar::{Element, Grammar, Header, How, Outcome, Way, literal};
+use crate::text::escaped;
+use crate::wrapper::{Hides, SPLIT_MARKS};
 
 /// A shorter text is not chosen where there is a longer one.
 const TELLING: usize = 6;
 
-/// What is searched for.
+/// Finds them.
 #[derive(Debug)]
 pub(super) struct Prefilter {
     searcher: Searcher,
+    /// How records may hide them.
+    hidden: hidden::Ways,
+    /// Texts after which another must stand in the line, or the record is not whole.
+    brackets: Vec<Bracket>,
 }
 
 /// The texts of which every line that a rule of the grammar takes holds one; or the pattern of a way that has no text worth looking
 /// for, for which every line must be looked at.
 pub fn literals<'g>(grammar: &'g Grammar) -> Result<Vec<&'g [u8]>, &'g str> {
-    // A rule may mean the conversation that was named last: then what names one counts, whatever it says.
-    let follows = grammar.rules.iter().any(|rule| rule.follows);
-    let active = grammar.rules.iter().filter(|rule| follows || rule.outcome != Outcome::Nothing || rule.tears || rule.behind_proxy);
-    // A text that also records hold which concern nobody is a poor one, if there is another.
-    let nothing = grammar.rules.iter().filter(|rule| rule.outcome == Outcome::Nothing).flat_map(|rule| &rule.ways);
-    let known: Vec<&Vec<u8>> = nothing.flat_map(|way| way.others.iter().chain([&way.literal])).collect();
-    let telling = |text: &&Vec<u8>| text.len() >= TELLING && !known.iter().any(|known| memchr::memmem::find(known, text).is_some());
-    let best = |way: &'g Way| way.others.iter().filter(telling).max_by_key(|text| text.len()).unwrap_or(&way.literal);
+    let active = grammar.rules.iter().filter(|rule| grammar.counts(rule));
+    // A text that also records hold which concern nobody is a poor one, if there is another; so is one that is such a record's name with
+    // the words before it (`msg: NAME, `).
+    let nothing = || grammar.rules.iter().filter(|rule| rule.outcome == Outcome::Nothing).flat_map(|rule| &rule.ways);
+    let texts_of = |way: &'g Way| way.others.iter().chain([&way.literal]);
+    let known: Vec<&Vec<u8>> = nothing().flat_map(texts_of).collect();
+    let names: Vec<&Vec<u8>> = nothing().filter(|way| matches!(way.how, How::Fields(_))).flat_map(texts_of).collect();
+    let holds = |text: &[u8], part: &[u8]| memchr::memmem::find(text, part).is_some();
+    let telling = |text: &&Vec<u8>| text.len() >= TELLING && !known.iter().any(|known| holds(known, text));
+    let own = |text: &&Vec<u8>| telling(text) && !names.iter().any(|name| name.len() >= TELLING && holds(text, name));
+    let best = |way: &'g Way| {
+        let longest = |wanted: &dyn Fn(&&Vec<u8>) -> bool| way.others.iter().filter(|text| wanted(text)).max_by_key(|text| text.len());
+        longest(&own).or_else(|| longest(&telling)).unwrap_or(&way.literal)
+    };
     let ways = active.flat_map(|rule| rule.ways.iter().map(|way| (way.written.as_str(), best(way).as_slice())));
-    let begun = grammar.multiline.iter().map(|form| ("a [[multiline]]", form.literal.as_slice()));
+    let brackets = brackets(grammar);
+    let begun = grammar
+        .multiline
+        .iter()
+        .filter(|form| form.bracket.is_none() || brackets.is_empty())
+        .map(|form| ("a [[multiline]]", form.literal.as_slice()));
     let echoed = grammar.echoes.iter().flat_map(|form| form.literals.iter().map(|text| ("an [[echo]]", text.as_slice())));
     let mut texts = Vec::new();
     for (written, text) in ways.chain(begun).chain(echoed) {
@@ -51,16 +68,48 @@ pub fn searched_for(grammar: &Grammar) -> Option<usize> {
     Prefilter::new(grammar).map(|prefilter| prefilter.searcher.texts() - SPLIT_MARKS.len())
 }
 
+/// A text that stands where the message begins, and the one that stands after it unless a stranger's line feed tore the record.
+pub(super) type Bracket = (Vec<u8>, Vec<u8>);
+
+/// The forms of record that no text tells, but that one is missing: `[` after a header without `]`.
+pub(super) fn brackets(grammar: &Grammar) -> Vec<Bracket> {
+    let before = |header: &Header| match header.pattern.elements.as_slice() {
+        [.., Element::Literal(text), Element::Message] => text.clone().into_bytes(),
+        _ => Vec::new(),
+    };
+    let forms = grammar.multiline.iter().filter_map(|form| form.bracket.as_ref());
+    let found: Vec<Bracket> = forms
+        .flat_map(|(open, close)| grammar.headers.iter().map(move |header| ([before(header), open.clone()].concat(), close.clone())))
+        .collect();
+    let same = |text: &[u8]| !text.is_empty() && literal::safe_run(text) == text;
+    let good = grammar.framing.is_some() && found.iter().all(|(open, close)| open.len() >= literal::GOOD && same(open) && same(close));
+    if good { found } else { Vec::new() }
+}
+
+/// Which lines are looked at whatever they hold, in words.
+pub fn looked_at(grammar: &Grammar) -> Vec<String> {
+    let brackets = brackets(grammar);
+    let shown = |text: &[u8]| format!("\"{}\"", escaped(text, 80));
+    let unclosed = brackets.iter().map(|(open, close)| format!("{} without {} after it", shown(open), shown(close)));
+    unclosed.chain(hidden::Ways::of(grammar).in_words()).collect()
+}
+
+/// Where the first bracket stands that is not closed in its line.
+fn unclosed(bytes: &[u8], (open, close): &Bracket) -> Option<usize> {
+    memchr::memmem::find_iter(bytes, open).find(|at| {
+        let after = &bytes[at + open.len()..];
+        let line = &after[..memchr::memchr(b'\n', after).unwrap_or(after.len())];
+        memchr::memmem::find(line, close).is_none()
+    })
+}
+
 impl Prefilter {
     /// None when a rule has no literal that is worth looking for: then every line must be looked at.
     pub(super) fn new(grammar: &Grammar) -> Option<Prefilter> {
-        // A record of several lines can begin with one that holds nothing worth looking for.
-        if grammar.framing.is_some() {
-            return None;
-        }
         let mut texts = literals(grammar).ok()?;
         texts.extend(SPLIT_MARKS);
-        Searcher::new(&texts).map(|searcher| Prefilter { searcher })
+        let brackets = brackets(grammar);
+        Searcher::new(&texts).map(|searcher| Prefilter { searcher, brackets, hidden: hidden::Ways::of(grammar) })
     }
 
     /// Fits the search to the log that these bytes are of; it finds the same as before.
@@ -68,11 +117,21 @@ impl Prefilter {
         self.searcher.fit(log);
     }
 
-    /// The first line at or after `from` that holds a literal, with its line end; or one before it that has `long` bytes.
-    pub(super) fn next_line(&self, bytes: &[u8], from: usize, long: Option<usize>) -> Option<Range<usize>> {
-        let hit = self.searcher.find(bytes, from);
-        let before = &bytes[..hit.as_ref().map_or(bytes.len(), |hit| hit.start)];
-        if let Some(line) = long.and_then(|long| long_line(before, from, long)) {
+    /// The first line at or after `from`, with its line end, that a rule may take: one that holds a literal, or may hold one where the
+    /// log's wrappers hide it.
+    pub(super) fn next_line(&self, bytes: &[u8], from: usize, hides: Hides) -> Option<Range<usize>> {
+        let mut hit = self.searcher.find(bytes, from);
+        let before = |hit: &Option<Range<usize>>| &bytes[..hit.as_ref().map_or(bytes.len(), |hit| hit.start)];
+        let ways = hidden::Ways { escapes: self.hidden.escapes || hides.journal, journal: hides.journal, ..self.hidden };
+        if let Some(at) = hidden::first(&before(&hit)[from..], ways) {
+            hit = Some(from + at..from + at);
+        }
+        for bracket in &self.brackets {
+            if let Some(at) = unclosed(&before(&hit)[from..], bracket) {
+                hit = Some(from + at..from + at);
+            }
+        }
+        if let Some(line) = hides.long.and_then(|long| long_line(before(&hit), from, long)) {
             let end = memchr::memchr(b'\n', &bytes[line..]).map_or(bytes.len(), |at| line + at + 1);
             return Some(line..end);
         }

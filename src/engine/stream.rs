@@ -13,7 +13,7 @@ use crate::grammar::{Captures, Colours, Continues, Fact, Framing, Grammar, Heard
 use crate::model::{Attempt, Millis};
 use crate::record::time::{Stamp, TimeContext, TimeFormat};
 use crate::record::{
-    Echo, Gathered, Grown, HeaderReader, HeaderState, MARK, Parts, Torn, Unfinished, Values, begins, colours_off, echoes, scrubbed,
+    Echo, Found, Gathered, Grown, HeaderReader, HeaderState, MARK, Parts, Torn, Unfinished, Values, begins, colours_off, echoes, scrubbed,
 };
 use crate::text::escaped;
 
@@ -53,6 +53,19 @@ pub(super) struct Line<'a> {
     pub(super) read_at: Millis,
     /// It may be a part of the record before it, which a stranger wrote.
     pub(super) doubtful: bool,
+}
+
+/// What a line is among the others, where records may have several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It ends a record, and is nothing else.
+    Ends,
+    /// It is a record of its own.
+    Alone,
+    /// It has a header of so many bytes, and begins a record. `joins`: unless it has the header of the one before it.
+    Begins { header: usize, joins: bool },
+    /// It has no header.
+    Bare,
 }
 
 #[derive(Debug, Default)]
@@ -139,31 +152,63 @@ impl Stream {
             self.end_record(around, trace);
             self.end_torn(around, &mut None);
         }
-        let grammar = around.grammar;
-        let structured = is_structured(grammar, line.text);
-        let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(line.read_at) };
-        let header = if structured { None } else { self.headers.split(grammar, line.text, &context, |_| true) };
-        let header = header.map(|parts| line.text.len() - parts.message.len());
+        let place = self.place(framing, line.text, line.read_at, around);
+        let goes_on = self.goes_on(framing, line.text, &place);
         let content: std::borrow::Cow<'_, [u8]> = if line.returns { [line.text, b"\r"].concat().into() } else { line.text.into() };
-        match (&mut self.gathered, header) {
-            (Some(gathered), None) if framing.joins(Continues::Unstamped) && !structured => {
-                gathered.push_bare(framing, &content, line.read_at);
+        match (&mut self.gathered, place) {
+            (Some(gathered), place) if goes_on => {
+                match place {
+                    Place::Begins { header, .. } => gathered.push(framing, &content[header..], line.read_at),
+                    _ => gathered.push_bare(framing, &content, line.read_at),
+                }
                 set(trace, |trace| trace.fate = Fate::GoesOn);
             }
-            (Some(gathered), Some(header)) if !self.headers.is_apart(grammar) && gathered.goes_on(framing, &line.text[..header]) => {
-                gathered.push(framing, &content[header..], line.read_at);
-                set(trace, |trace| trace.fate = Fate::GoesOn);
-            }
-            (_, Some(header)) => {
+            (_, Place::Begins { header, .. }) => {
                 self.end_record(around, trace);
                 self.gathered = Some(Gathered::begin(&content, header, line.raw, line.stamp, line.read_at));
                 set(trace, |trace| trace.fate = Fate::Part);
             }
-            (_, None) => {
+            _ => {
                 self.end_record(around, trace);
                 self.record(line, false, around, trace);
             }
         }
+    }
+
+    /// What a line, its colours taken off, is among the others.
+    pub(super) fn place(&mut self, framing: &Framing, text: &[u8], read_at: Millis, around: &Surroundings<'_>) -> Place {
+        if framing.ends.as_deref() == Some(text) {
+            return Place::Ends;
+        }
+        if is_structured(around.grammar, text) {
+            return Place::Alone;
+        }
+        let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(read_at) };
+        // What no rule takes teaches no header: such records are passed over.
+        match self.headers.look(around.grammar, text, &context, |_| true) {
+            Some((parts, found)) => Place::Begins { header: text.len() - parts.message.len(), joins: !found.is_apart(around.grammar) },
+            None => Place::Bare,
+        }
+    }
+
+    /// Whether a line goes on with the record that is being gathered.
+    pub(super) fn goes_on(&self, framing: &Framing, text: &[u8], place: &Place) -> bool {
+        let Some(gathered) = &self.gathered else { return false };
+        match place {
+            Place::Begins { header, joins } => *joins && gathered.goes_on(framing, &text[..*header]),
+            Place::Bare => framing.joins(Continues::Unstamped),
+            Place::Ends | Place::Alone => false,
+        }
+    }
+
+    /// Whether a record is being gathered.
+    pub(super) fn is_gathering(&self) -> bool {
+        self.gathered.is_some()
+    }
+
+    /// The next line does not go on with the record that is being gathered.
+    pub(super) fn end_gathered(&mut self, around: &mut Surroundings<'_>) {
+        self.end_record(around, &mut None);
     }
 
     /// The record that was gathered is whole.
@@ -281,7 +326,7 @@ impl Stream {
 
     fn message<'t>(&mut self, line: &Line<'t>, around: &Surroundings<'_>) -> Option<&'t [u8]> {
         let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(line.read_at) };
-        Some(self.headers.split(around.grammar, line.text, &context, |_| true)?.message)
+        Some(self.headers.look(around.grammar, line.text, &context, |_| true)?.0.message)
     }
 
     /// A record that lacks its end waits for it, and is one record with all that stands between. What stands there is most likely his,
@@ -347,8 +392,8 @@ impl Stream {
     /// Whether a rule could take this text or a beginning of it.
     fn may_begin(&mut self, line: &Line<'_>, around: &Surroundings<'_>) -> bool {
         let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
-        let parts = self.headers.split(around.grammar, line.text, &context, |_| true);
-        parts.is_some_and(|parts| around.grammar.may_begin(parts.message))
+        let parts = self.headers.look(around.grammar, line.text, &context, |_| true);
+        parts.is_some_and(|(parts, _)| around.grammar.may_begin(parts.message))
     }
 
     /// The rule that takes this record as a whole one.
@@ -363,7 +408,7 @@ impl Stream {
 
     fn rule_if<'g>(&mut self, line: &Line<'_>, around: &Surroundings<'g>, applies: impl Fn(&Rule) -> bool) -> Option<&'g Rule> {
         let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
-        let parts = self.headers.split(around.grammar, line.text, &context, |_| true)?;
+        let (parts, _) = self.headers.look(around.grammar, line.text, &context, |_| true)?;
         around.grammar.find(Message::plain(parts.message), |rule, _| applies(rule)).map(|(rule, _)| rule)
     }
 
@@ -411,7 +456,8 @@ impl Stream {
 
     /// Whether what a line is depends on the line before it: then none may be passed over.
     pub(super) fn needs_every_line(&self) -> bool {
-        self.unfinished.is_some() || self.echo.is_some() || self.joiner.is_doubting()
+        let torn = self.torn.is_some() || self.pieces.is_some() || self.lost;
+        self.unfinished.is_some() || self.echo.is_some() || torn || self.joiner.is_doubting()
     }
 
     /// Whether nothing but a client's own words, which the broker repeats, makes it need every line.
@@ -481,10 +527,12 @@ impl Stream {
         let reference = self.last_ts.or(*around.near).unwrap_or(line.read_at);
         let context = TimeContext { zone: around.zone, reference };
         if let Some((values, stamp, message, header)) = structured(grammar, line.text, &context) {
-            let (own, shown) = (Own { stamp, header, bare: false, whole: line.text }, render(&values));
-            let text = scrubbed(grammar, &shown);
-            set(trace, |trace| (trace.header, trace.message) = (Some("named values".to_owned()), escaped(&text, MAX_EVIDENCE_LINE)));
-            return self.understood(line, own, Seen { shown: Some(&shown), ..Seen::plain(message.of(&values)) }, around, trace);
+            let own = Own { stamp, header, bare: false, whole: line.text, found: None };
+            set(trace, |trace| {
+                trace.header = Some("named values".to_owned());
+                trace.message = escaped(&scrubbed(grammar, &render(&values)), MAX_EVIDENCE_LINE);
+            });
+            return self.understood(line, own, Seen { values: Some(&values), ..Seen::plain(message.of(&values)) }, around, trace);
         }
         let joiner = &self.joiner;
         let find = |message: &[u8]| {
@@ -502,14 +550,22 @@ impl Stream {
             found.is_some()
         };
         let known = |message: &[u8]| {
-            framed
-                || echoing
+            echoing
                 || matched(message)
                 || begins(grammar, message, line.text, 0).is_some()
                 || echoes(grammar, message).is_some()
                 || inner(grammar, message).is_some()
         };
-        let parts = self.headers.split(grammar, line.text, &context, known);
+        let mut header = None;
+        let parts = if framed {
+            let looked = self.headers.look(grammar, line.text, &context, |_| true);
+            looked.map(|(parts, found)| {
+                header = Some(found);
+                parts
+            })
+        } else {
+            self.headers.split(grammar, line.text, &context, known)
+        };
         if let Some(mut echo) = self.echo.take()
             && let Some(parts) = &parts
             && echo.holds(grammar, parts.message)
@@ -527,7 +583,7 @@ impl Stream {
             return;
         };
         set(trace, |trace| {
-            trace.header = self.headers.describe(grammar);
+            trace.header = header.as_ref().and_then(|found| found.describe(grammar)).or_else(|| self.headers.describe(grammar));
             trace.message = escaped(&scrubbed(grammar, parts.message), MAX_EVIDENCE_LINE);
         });
         self.echo = echoes(grammar, parts.message);
@@ -537,7 +593,7 @@ impl Stream {
             return;
         }
         let bare = parts.message.len() == line.text.len();
-        let own = Own { stamp: parts.stamp, header: parts.captures, bare, whole: line.text };
+        let own = Own { stamp: parts.stamp, header: parts.captures, bare, whole: line.text, found: header };
         match inner(grammar, parts.message) {
             Some(values) => self.understood(line, own, Seen::plain(values.message_in(parts.message)), around, trace),
             None => {
@@ -550,7 +606,7 @@ impl Stream {
     /// A record in its parts.
     fn understood(&mut self, line: Line<'_>, own: Own<'_>, seen: Seen<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let grammar = around.grammar;
-        let Seen { message, shown, best } = seen;
+        let Seen { message, values, best } = seen;
         let (ts, ts_inferred) = when(own.stamp, line.stamp, line.read_at);
         let written_at = own.stamp.is_none_or(|own| !own.zoned && line.stamp.is_some_and(|wrapper| wrapper.zoned));
         set(trace, |trace| {
@@ -561,7 +617,7 @@ impl Stream {
             self.last_ts = Some(ts);
             *around.near = Some(ts);
         }
-        let header = (&own.header, if shown.is_some() { message.bytes } else { own.whole });
+        let header = (&own.header, if values.is_some() { message.bytes } else { own.whole });
         let joiner = &self.joiner;
         // The end of a torn record has lost its header.
         let torn = |rule: &Rule| rule.bare && rule.outcome == Outcome::Torn;
@@ -586,6 +642,9 @@ impl Stream {
         captures.ambiguous |= own.whole.len() >= grammar.cut_at;
         let heard = Heard { captures: &captures, bytes: message.bytes, header };
         around.stats.matched += 1;
+        if let Some(found) = own.found.filter(|_| grammar.counts(rule)) {
+            self.headers.learn(found);
+        }
         if trace.is_none() && self.joiner.passes_over(grammar, rule) {
             // Most of what a busy log's literals nominate.
             return self.joiner.age(around.settings, ts, around.out);
@@ -598,7 +657,7 @@ impl Stream {
             ts_inferred,
             written_at,
             read_at: line.read_at,
-            line: evidence(grammar, line, message, shown, &captures),
+            line: evidence(grammar, line, message, values.map(render).as_deref(), &captures),
             doubtful: line.doubtful,
         };
         let effect = self.joiner.take(grammar, around.settings, said, around.out);
@@ -624,6 +683,8 @@ struct Own<'a> {
     bare: bool,
     /// What the header's captures are ranges of.
     whole: &'a [u8],
+    /// Which header it is, to be learned if a rule takes the record.
+    found: Option<Found>,
 }
 
 /// Whether the whole line is a record of named values.
@@ -634,15 +695,15 @@ fn is_structured(grammar: &Grammar, text: &[u8]) -> bool {
 /// What rules see of a record.
 struct Seen<'a> {
     message: Message<'a>,
-    /// Stands for the line where its secrets cannot be found in it.
-    shown: Option<&'a [u8]>,
+    /// Stand for the line where its secrets cannot be found in it.
+    values: Option<&'a Values>,
     /// The rule that fits best, where it is known already, whatever the state.
     best: Option<(&'a Rule, Captures)>,
 }
 
 impl<'a> Seen<'a> {
     fn plain(message: Message<'a>) -> Seen<'a> {
-        Seen { message, shown: None, best: None }
+        Seen { message, values: None, best: None }
     }
 }
 

@@ -146,6 +146,8 @@ pub struct Multiline {
     pub first: Matcher,
     /// The text that any first line holds.
     pub literal: Vec<u8>,
+    /// The text with which any first line begins, and the one that none holds after it.
+    pub bracket: Option<(Vec<u8>, Vec<u8>)>,
     /// How the last line ends. A first line that ends so is whole by itself.
     pub ends: Option<Vec<u8>>,
     /// The record is whole when one of these fits it.

@@ -10,23 +10,34 @@ const TELLING: usize = 8;
 /// The longest run of literal text that survives every wrapper: JSON escapes quotes, backslashes and, in Docker's files,
 /// `<`, `>` and `&`.
 pub fn longest(pattern: &Pattern) -> Vec<u8> {
-    let literals =
-        pattern.elements.iter().filter_map(|element| if let Element::Literal(text) = element { Some(text.as_bytes()) } else { None });
-    literals.map(safe_run).max_by_key(|run| run.len()).unwrap_or_default().to_vec()
+    texts(pattern).map(safe_run).max_by_key(|run| run.len()).unwrap_or_default().to_vec()
 }
 
 /// All such runs that are worth looking for.
 pub fn runs(pattern: &Pattern) -> Vec<Vec<u8>> {
-    let literals =
-        pattern.elements.iter().filter_map(|element| if let Element::Literal(text) = element { Some(text.as_bytes()) } else { None });
-    literals.flat_map(safe_runs).filter(|run| run.len() >= GOOD).map(<[u8]>::to_vec).collect()
+    texts(pattern).flat_map(safe_runs).filter(|run| run.len() >= GOOD).map(<[u8]>::to_vec).collect()
+}
+
+/// All such texts that all of these patterns hold, each as long as it can be.
+pub fn runs_of_all(patterns: &[Pattern]) -> Vec<Vec<u8>> {
+    let [first, others @ ..] = patterns else { return Vec::new() };
+    let in_all = |part: &[u8]| others.iter().all(|other| texts(other).any(|text| memchr::memmem::find(text, part).is_some()));
+    let mut found = Vec::new();
+    for run in texts(first).flat_map(safe_runs) {
+        let mut reached = 0;
+        for start in 0..run.len() {
+            let end = (start + 1..=run.len()).take_while(|end| in_all(&run[start..*end])).last().unwrap_or(start);
+            if end > reached && end - start >= GOOD {
+                found.push(run[start..end].to_vec());
+            }
+            reached = reached.max(end);
+        }
+    }
+    found
 }
 
 /// The longest such text that all of these patterns hold.
 pub fn longest_of_all(patterns: &[Pattern]) -> Vec<u8> {
-    fn texts(pattern: &Pattern) -> impl Iterator<Item = &[u8]> {
-        pattern.elements.iter().filter_map(|element| if let Element::Literal(text) = element { Some(text.as_bytes()) } else { None })
-    }
     let [first, others @ ..] = patterns else { return Vec::new() };
     let in_all = |part: &[u8]| others.iter().all(|other| texts(other).any(|text| memchr::memmem::find(text, part).is_some()));
     let mut best: &[u8] = &[];
@@ -40,6 +51,10 @@ pub fn longest_of_all(patterns: &[Pattern]) -> Vec<u8> {
         }
     }
     best.to_vec()
+}
+
+fn texts(pattern: &Pattern) -> impl Iterator<Item = &[u8]> {
+    pattern.elements.iter().filter_map(|element| if let Element::Literal(text) = element { Some(text.as_bytes()) } else { None })
 }
 
 /// The part of a literal from where it is rarest in logs: the searcher compares the first four bytes with all of a log, and those of

@@ -37,4 +37,4 @@ pub use product::Grammar;
 pub(crate) use reader::{Reader, Table, Text};
 pub use rule::{Because, Outcome, Rule, Sample};
 pub use texts::{Texts, TlsText};
-pub use way::{FieldPattern, Heard, How, Message, Way};
+pub use way::{FieldPattern, Heard, How, Message, Named, Way};

@@ -148,6 +148,13 @@ impl Grammar {
         })
     }
 
+    /// Whether it matters that a record is one of this rule's: what it does, or what its being torn does to those that follow.
+    pub fn counts(&self, rule: &Rule) -> bool {
+        // A rule may mean the conversation that was named last: then what names one counts, whatever it says.
+        let follows = || self.rules.iter().any(|rule| rule.follows);
+        rule.outcome != Outcome::Nothing || rule.tears || rule.torn_begins || rule.behind_proxy || follows()
+    }
+
     /// Whether the broker prints this where it does not know the client ID.
     pub fn is_nobody(&self, name: &[u8]) -> bool {
         self.nobody.iter().any(|nobody| nobody == name)

@@ -3,6 +3,7 @@
 use regex::bytes::Regex;
 
 use super::captures::Captures;
+use super::ends::Sample;
 use super::fact::Fact;
 use super::matcher::Matcher;
 
@@ -74,6 +75,11 @@ impl Way {
         {
             return matcher.run(text);
         }
+        if let How::Fields(patterns) = &self.how
+            && !patterns.iter().all(|pattern| pattern.may_fit(&message))
+        {
+            return None;
+        }
         let mut captures = Captures::default();
         match &self.how {
             How::Pattern(matcher) => captures.take_in(&matcher.run(text)?, message.range.0),
@@ -104,6 +110,25 @@ impl Way {
     }
 }
 
+impl FieldPattern {
+    /// Whether a record may have a value that fits: told by what is cheap to look at.
+    fn may_fit(&self, message: &Message<'_>) -> bool {
+        match message.field(&self.name) {
+            Some(range) => self.matchers.iter().any(|matcher| matcher.ends.fit(Sample::of(&message.bytes[range.clone()]))),
+            None => self.optional,
+        }
+    }
+}
+
+/// Where a named value stands in a record's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Its name.
+    pub name: std::ops::Range<usize>,
+    /// Its value.
+    pub value: std::ops::Range<usize>,
+}
+
 /// A record's message, as rules see it.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
@@ -111,8 +136,8 @@ pub struct Message<'a> {
     pub bytes: &'a [u8],
     /// Where the message that `match` patterns see stands in them.
     pub range: (usize, usize),
-    /// The named values: name, and where the value stands.
-    pub fields: &'a [(String, std::ops::Range<usize>)],
+    /// The named values.
+    pub fields: &'a [Named],
     /// The values can be told apart in more than one way.
     pub unclear: bool,
 }
@@ -130,7 +155,7 @@ impl<'a> Message<'a> {
 
     /// Where a named value stands.
     pub fn field(&self, name: &str) -> Option<std::ops::Range<usize>> {
-        self.fields.iter().find(|(known, _)| known == name).map(|(_, range)| range.clone())
+        self.fields.iter().find(|field| self.bytes[field.name.clone()] == *name.as_bytes()).map(|field| field.value.clone())
     }
 }
 

@@ -89,27 +89,15 @@ impl HeaderReader {
         self.learned.is_some()
     }
 
-    /// Whether the header stands on a line of its own, before the message.
-    pub fn is_apart(&self, grammar: &Grammar) -> bool {
-        let header = self.learned.as_ref().and_then(|(index, _)| grammar.headers.get(*index));
-        header.is_some_and(|header| {
-            header.pattern.elements.iter().any(|element| matches!(element, Element::Literal(text) if text.ends_with('\n')))
-        })
-    }
-
     /// What was learned, in words.
     pub fn describe(&self, grammar: &Grammar) -> Option<String> {
         let (index, format) = self.learned.as_ref()?;
-        let pattern = grammar.headers.get(*index)?.pattern.to_string();
-        Some(match format {
-            Some(format) => format!("{pattern} with {format}"),
-            None => pattern,
-        })
+        in_words(grammar, *index, format.as_ref())
     }
 
-    /// Splits a record. `known` says whether a message is one that the grammar has a rule for: only such a message can teach
-    /// another header than the learned one. A log that had stamps does not lose them in the middle: a line without is then
-    /// no record, whatever it looks like.
+    /// Splits a record, and learns which header it has. `known` says whether a message is one that the grammar has a rule for: only such
+    /// a message can teach another header than the learned one. A log that had stamps does not lose them in the middle: a line without is
+    /// then no record, whatever it looks like.
     pub fn split<'a>(
         &mut self,
         grammar: &Grammar,
@@ -117,6 +105,27 @@ impl HeaderReader {
         context: &TimeContext<'_>,
         known: impl Fn(&[u8]) -> bool,
     ) -> Option<Parts<'a>> {
+        let (parts, found) = self.look(grammar, text, context, known)?;
+        self.learn(found);
+        Some(parts)
+    }
+
+    /// From now on the log has this header.
+    pub fn learn(&mut self, found: Found) {
+        if let Some(format) = found.teaches {
+            self.last = LastStamp::default();
+            self.learned = Some((found.header, format));
+        }
+    }
+
+    /// Splits a record without learning anything of it.
+    pub fn look<'a>(
+        &mut self,
+        grammar: &Grammar,
+        text: &'a [u8],
+        context: &TimeContext<'_>,
+        known: impl Fn(&[u8]) -> bool,
+    ) -> Option<(Parts<'a>, Found)> {
         // Where lines without a header go on with a record, a line of somebody's words must not teach another form of stamp.
         // One that says more of the same stamp stands before it: a line that any header fits, which a stranger may write, must not
         // make the rest of the log unreadable.
@@ -124,10 +133,10 @@ impl HeaderReader {
             && *index > 0
             && let Some(learned) = grammar.headers.get(*index)
         {
-            let same = grammar.headers[..*index].iter().filter(|header| time_of(header) == time_of(learned));
-            for header in same {
-                if let Some((parts, _)) = fit(header, format.as_ref(), text, context, &known, Some(&mut self.last)) {
-                    return Some(parts);
+            let same = grammar.headers[..*index].iter().enumerate().filter(|(_, header)| time_of(header) == time_of(learned));
+            for (header, pattern) in same {
+                if let Some((parts, _)) = fit(pattern, format.as_ref(), text, context, &known, Some(&mut self.last)) {
+                    return Some((parts, Found { header, teaches: None }));
                 }
             }
         }
@@ -136,22 +145,21 @@ impl HeaderReader {
             && let Some(header) = grammar.headers.get(*index)
             && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true, Some(&mut self.last))
         {
+            let found = Found { header: *index, teaches: None };
             if known(parts.message) {
-                return Some(parts);
+                return Some((parts, found));
             }
             // Perhaps another header fits better: one may begin like another.
-            learned = parts.stamp.is_some().then_some(parts);
+            learned = parts.stamp.is_some().then_some((parts, found));
         }
         let stamped = self.learned.as_ref().is_some_and(|(_, format)| format.is_some());
-        for (index, header) in grammar.headers.iter().enumerate() {
-            if stamped && time_of(header).is_none() {
+        for (header, pattern) in grammar.headers.iter().enumerate() {
+            if stamped && time_of(pattern).is_none() {
                 continue;
             }
             for format in [self.declared.as_ref(), None] {
-                if let Some((parts, format)) = fit(header, format, text, context, &known, None) {
-                    self.last = LastStamp::default();
-                    self.learned = Some((index, format.map(Cow::into_owned)));
-                    return Some(parts);
+                if let Some((parts, format)) = fit(pattern, format, text, context, &known, None) {
+                    return Some((parts, Found { header, teaches: Some(format.map(Cow::into_owned)) }));
                 }
                 if self.declared.is_none() {
                     break;
@@ -160,6 +168,37 @@ impl HeaderReader {
         }
         learned
     }
+}
+
+/// Which header a record has.
+#[derive(Debug, Clone)]
+pub struct Found {
+    header: usize,
+    /// It is another than the learned one; the format of its stamp, if it has one.
+    teaches: Option<Option<TimeFormat>>,
+}
+
+impl Found {
+    /// What a record that has another header than the learned one teaches, in words.
+    pub fn describe(&self, grammar: &Grammar) -> Option<String> {
+        let format = self.teaches.as_ref()?.as_ref();
+        in_words(grammar, self.header, format)
+    }
+
+    /// Whether the header stands on a line of its own, before the message.
+    pub fn is_apart(&self, grammar: &Grammar) -> bool {
+        grammar.headers.get(self.header).is_some_and(|header| {
+            header.pattern.elements.iter().any(|element| matches!(element, Element::Literal(text) if text.ends_with('\n')))
+        })
+    }
+}
+
+fn in_words(grammar: &Grammar, header: usize, format: Option<&TimeFormat>) -> Option<String> {
+    let pattern = grammar.headers.get(header)?.pattern.to_string();
+    Some(match format {
+        Some(format) => format!("{pattern} with {format}"),
+        None => pattern,
+    })
 }
 
 fn time_of(header: &Header) -> Option<&Option<String>> {

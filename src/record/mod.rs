@@ -13,6 +13,6 @@ pub use colours::off as colours_off;
 pub use echo::{Echo, echoes};
 pub use fields::Values;
 pub use framing::{Gathered, Torn};
-pub use header::{HeaderReader, HeaderState, Parts};
+pub use header::{Found, HeaderReader, HeaderState, Parts};
 pub use multiline::{Grown, Unfinished, begins};
 pub use secrets::{MARK, scrubbed};

@@ -95,7 +95,7 @@ fn logs_with_split_texts_are_needed_while_a_part_is_held_and_those_in_numbers_al
     for _ in 0..20 {
         text(&mut unwrapper, "2026-11-23T15:05:52Z stdout F x");
     }
-    assert!(unwrapper.searchable() && unwrapper.splits().is_some());
+    assert!(unwrapper.searchable() && unwrapper.hides().long.is_some());
     assert_eq!(unwrapper.line(b"2026-11-23T15:05:52Z stdout P x", 0), Piece::Held);
     assert!(!unwrapper.searchable());
     assert_eq!(text(&mut unwrapper, "2026-11-23T15:05:52Z stdout F y"), b"xy");
@@ -104,7 +104,7 @@ fn logs_with_split_texts_are_needed_while_a_part_is_held_and_those_in_numbers_al
     for _ in 0..20 {
         text(&mut unwrapper, r#"{"__REALTIME_TIMESTAMP":"1795446253000000","SYSLOG_IDENTIFIER":"mosquitto","MESSAGE":"x"}"#);
     }
-    assert!(!unwrapper.searchable());
+    assert!(unwrapper.searchable() && unwrapper.hides().journal);
 }
 
 #[test]

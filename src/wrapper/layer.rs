@@ -85,12 +85,11 @@ pub(super) struct Families(u8);
 
 impl Families {
     pub(super) const ALL: Families = Families(0x7f);
-    /// Those that leave the text in the line as it was, and whole.
-    const VERBATIM: u8 = Family::Syslog as u8 | Family::Priority as u8 | Family::DockerStamp as u8 | Family::Prefix as u8;
     /// Those that split texts.
     pub(super) const SPLITTING: Families = Families(Family::DockerJson as u8 | Family::Cri as u8);
-    /// Those that leave at least the plain words of a text as they were. journalctl's JSON may write all of it as numbers.
-    pub(super) const LEGIBLE: Families = Families(Families::VERBATIM | Families::SPLITTING.0);
+
+    /// Those that do not say who wrote a line.
+    pub(super) const NAMELESS: Families = Families(Families::SPLITTING.0 | Family::DockerStamp as u8 | Family::Priority as u8);
 
     pub(super) fn has(self, family: Family) -> bool {
         self.0 & family as u8 != 0

@@ -58,9 +58,14 @@ impl Learned {
         self.writers.get(&LOG).is_some_and(|log| log.lines >= WINDOW && log.families.is_empty())
     }
 
-    /// The plain words of a text stand in its line, whatever wrappers were seen.
-    pub(super) fn legible(&self) -> bool {
-        self.writers.values().all(|writer| writer.families.within(Families::LEGIBLE))
+    /// journalctl's JSON was seen.
+    pub(super) fn journal(&self) -> bool {
+        self.writers.values().any(|writer| writer.families.has(Family::JournalJson))
+    }
+
+    /// No wrapper was seen that names writers, and nothing more is learned.
+    pub(super) fn one_writer(&self) -> bool {
+        self.writers.values().all(|writer| writer.lines >= WINDOW && writer.families.within(Families::NAMELESS))
     }
 
     /// A wrapper was seen that splits texts.

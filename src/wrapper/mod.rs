@@ -42,4 +42,4 @@ mod split_tests;
 pub use held::{HELD_BYTES, HELD_PARTS, HeldCounts};
 pub use layer::{Kind, Layer};
 pub use piece::{Piece, StreamId, Unwrapped};
-pub use unwrapper::{SPLIT_MARKS, Snapshot, Unwrapper};
+pub use unwrapper::{Hides, SPLIT_MARKS, Snapshot, Unwrapper};

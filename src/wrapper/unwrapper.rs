@@ -20,6 +20,17 @@ const SHORTEST_SPLIT: usize = 8 << 10;
 /// Kubernetes' runtimes mark the parts of a text, which may be of any length.
 pub const SPLIT_MARKS: [&[u8]; 2] = [b"stdout P", b"stderr P"];
 
+/// How a log's wrappers hide texts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hides {
+    /// A line of so many bytes may be a part of a text that the wrapper split: none that long may be left out. Others that are parts
+    /// hold one of [`SPLIT_MARKS`].
+    pub long: Option<usize>,
+    /// journalctl's JSON writes what is not printable as a list of numbers, an escape in it may stand for any character, and it has marks of
+    /// its own for parts.
+    pub journal: bool,
+}
+
 /// Lines that journalctl adds.
 const BANNERS: [&[u8]; 5] = [b"-- Boot ", b"-- Reboot --", b"-- Logs begin at ", b"-- Journal begins at ", b"-- No entries --"];
 
@@ -103,11 +114,10 @@ impl Unwrapper {
         self.learned = Learned::default();
     }
 
-    /// The log's wrappers are known, and leave the plain words of each text in its line: the raw bytes may be searched for what is
-    /// of interest, and the other lines left out, but for those that [`Unwrapper::splits`] tells. Otherwise every line is needed,
-    /// because texts are written in numbers, or a part of one is held.
+    /// The log's wrappers are known: the raw bytes may be searched for what is of interest, and the other lines left out, but for those
+    /// that [`Unwrapper::hides`] tells. Otherwise every line is needed, because a part of a text is held.
     pub fn searchable(&self) -> bool {
-        self.learned.settled() && self.learned.legible() && !self.parts.any()
+        self.learned.settled() && !self.parts.any()
     }
 
     /// The log's lines are known to be in no wrapper.
@@ -115,10 +125,14 @@ impl Unwrapper {
         self.learned.bare()
     }
 
-    /// A line of so many bytes may be a part of a text that the wrapper split: none that long may be left out. Others that are parts
-    /// hold one of [`SPLIT_MARKS`].
-    pub fn splits(&self) -> Option<usize> {
-        self.learned.splitting().then_some(SHORTEST_SPLIT)
+    /// All lines are one writer's, as far as the wrappers tell, and which wrappers there are is settled.
+    pub fn is_one_writers(&self) -> bool {
+        self.learned.bare() || self.learned.one_writer()
+    }
+
+    /// Which lines may hold a text that does not stand in them in plain words.
+    pub fn hides(&self) -> Hides {
+        Hides { long: self.learned.splitting().then_some(SHORTEST_SPLIT), journal: self.learned.journal() }
     }
 
     /// What did not fit since the log was begun.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use regex::bytes::RegexBuilder;
 use toml::de::DeTable;
 
-use crate::grammar::fact::Fact;
+use crate::grammar::fact::{Fact, Kind};
 use crate::grammar::form::{EchoForm, Header, Multiline};
 use crate::grammar::literal;
 use crate::grammar::matcher::Matcher;
@@ -101,6 +101,7 @@ pub(super) fn multiline<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: 
     let whole = table.texts(reader, "whole");
     let whole = matchers(reader, whole);
     let unless = table.texts(reader, "unless");
+    let bracket = first.as_ref().and_then(|first| unless.iter().find_map(|text| brackets(first, &Pattern::parse(&text.value).ok()?)));
     let unless = matchers(reader, unless);
     let ends = if whole.is_empty() { table.needed(reader, "ends") } else { table.text(reader, "ends") };
     if !whole.is_empty() && !framed {
@@ -111,7 +112,18 @@ pub(super) fn multiline<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: 
     table.finish(reader);
     let first = first?;
     let ends = ends.map(|text| text.value.into_bytes());
-    Some(Multiline { literal: literal::longest(&first), first: Matcher::new(&first), ends, whole, unless, max_lines, cut_at })
+    let literal = literal::longest(&first);
+    Some(Multiline { literal, bracket, first: Matcher::new(&first), ends, whole, unless, max_lines, cut_at })
+}
+
+/// With which texts a record begins and goes on that is whole by itself, where any record that begins so and does not go on so is none
+/// (`[{_}` unless `[{_}]{_}`).
+fn brackets(first: &Pattern, unless: &Pattern) -> Option<(Vec<u8>, Vec<u8>)> {
+    let free = |element: &Element| matches!(element, Element::Capture { fact: Fact::Ignored, kind: Kind::Text });
+    let [Element::Literal(begin), rest] = first.elements.as_slice() else { return None };
+    let [Element::Literal(open), inside, Element::Literal(close), after] = unless.elements.as_slice() else { return None };
+    let fits = begin == open && [rest, inside, after].into_iter().all(free);
+    fits.then(|| (open.clone().into_bytes(), close.clone().into_bytes()))
 }
 
 pub(super) fn echo<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Range<usize>) -> Option<EchoForm> {

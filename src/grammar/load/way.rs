@@ -49,7 +49,8 @@ pub(super) fn pattern_way(reader: &mut Reader<'_>, text: &Text) -> Option<Way> {
     let least = |count: &dyn Fn(&Pattern) -> usize| patterns.iter().map(count).min().unwrap_or_default();
     let literal = literal::longest_of_all(&patterns);
     let rank = (least(&Pattern::literal_len), least(&typed), false);
-    Some(Way::new(How::Pattern(Box::new(Matcher::any(&patterns, &literal))), text.value.clone(), rank, literal))
+    let way = Way::new(How::Pattern(Box::new(Matcher::any(&patterns, &literal))), text.value.clone(), rank, literal);
+    Some(Way { others: literal::runs_of_all(&patterns), ..way })
 }
 
 /// `[rule.fields]`: a pattern, or several, for each named value; a name that ends in `?` may be missing.
@@ -58,7 +59,8 @@ pub(super) fn fields_way<'s>(reader: &mut Reader<'s>, value: &toml::Spanned<DeVa
         reader.fault(value.span(), "\"fields\" is no table", "expected [rule.fields] with a pattern for each value");
         return None;
     };
-    let (mut fields, mut written, mut rank, mut best) = (Vec::new(), Vec::new(), (0, 0, false), Vec::new());
+    let (mut fields, mut written, mut rank) = (Vec::new(), Vec::new(), (0, 0, false));
+    let (mut best, mut others, mut record) = (Vec::new(), Vec::new(), None);
     for (key, value) in table.iter() {
         let (name, optional) = key.get_ref().strip_suffix('?').map_or((key.get_ref().as_ref(), false), |name| (name, true));
         let texts = reader.texts(value);
@@ -69,6 +71,7 @@ pub(super) fn fields_way<'s>(reader: &mut Reader<'s>, value: &toml::Spanned<DeVa
             rank.0 += least(&Pattern::literal_len) + 1;
             rank.1 += least(&typed);
             let literal = literal::longest_of_all(&patterns);
+            others.extend(literal::runs_of_all(&patterns));
             // The name stands there as well; that of a value inside another value at least with its last part.
             let by_name = literal::safe_run(name.rsplit('.').next().unwrap_or_default().as_bytes());
             for literal in [literal.as_slice(), by_name] {
@@ -77,11 +80,20 @@ pub(super) fn fields_way<'s>(reader: &mut Reader<'s>, value: &toml::Spanned<DeVa
                 }
             }
         }
+        if let ("#", [Pattern { elements }]) = (name, patterns.as_slice())
+            && let [Element::Literal(kind)] = elements.as_slice()
+        {
+            record = Some(format!("#{kind}{{").into_bytes());
+        }
         written.extend(texts.iter().map(|text| format!("{}: {}", key.get_ref(), text.value)));
         let facts = patterns.iter().flat_map(|pattern| pattern.facts()).collect();
         fields.push(FieldPattern { name: name.to_owned(), optional, matchers: patterns.iter().map(Matcher::new).collect(), facts });
     }
-    Some(Way::new(How::Fields(fields), written.join(", "), rank, best))
+    // The values of an Erlang record may be written in numbers, its name never is.
+    if let Some(record) = record {
+        return Some(Way::new(How::Fields(fields), written.join(", "), rank, record));
+    }
+    Some(Way { others, ..Way::new(How::Fields(fields), written.join(", "), rank, best) })
 }
 
 fn typed(pattern: &Pattern) -> usize {

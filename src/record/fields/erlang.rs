@@ -68,7 +68,7 @@ mod tests {
     fn a_record_over_several_lines() {
         let text = b"Got MQTT packet:\n#connect{proto_level = 4,will = undefined,properties = #{a => {1,2}},\n    client_id = <<\"s, username = <<\\\"x\">>,username = <<103,114,\n  195,188>>, password = <<\"p\">>}";
         let values = read(text).unwrap();
-        let all: Vec<_> = values.iter().map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned())).collect();
+        let all: Vec<_> = values.iter().map(|(name, value)| (name.into_owned(), String::from_utf8_lossy(value).into_owned())).collect();
         let want = [
             ("#", "connect"),
             ("proto_level", "4"),
@@ -77,6 +77,6 @@ mod tests {
             ("username", "grü"),
             ("password", "p"),
         ];
-        assert_eq!(all, want.map(|(name, value)| (name, value.to_owned())));
+        assert_eq!(all, want.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 }

@@ -24,9 +24,9 @@ mod tests {
     #[test]
     fn values_of_one_object() {
         let values = read(br#"{"time":1795446945571554,"msg":"a \"b\" \u001b\n","mfa":["m","f",2],"user":null,"odd":"x\]y"}"#).unwrap();
-        let all: Vec<_> = values.iter().map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned())).collect();
+        let all: Vec<_> = values.iter().map(|(name, value)| (name.into_owned(), String::from_utf8_lossy(value).into_owned())).collect();
         let want = [("time", "1795446945571554"), ("msg", "a \"b\" \u{1b}\n"), ("mfa", "[\"m\",\"f\",2]"), ("odd", "x]y")];
-        assert_eq!(all, want.map(|(name, value)| (name, value.to_owned())));
+        assert_eq!(all, want.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert!(!values.unclear);
         assert!(read(br#"{"a":1,"a":2}"#).unwrap().unclear);
         assert_eq!(read(b"{}"), None);

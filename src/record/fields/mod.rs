@@ -8,9 +8,10 @@ mod json;
 mod logfmt;
 mod pairs;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::grammar::{Message, Structure, StructureFormat};
+use crate::grammar::{Message, Named, Structure, StructureFormat};
 
 /// More values than this no product writes in one record.
 const MOST: usize = 256;
@@ -18,10 +19,10 @@ const MOST: usize = 256;
 /// The values of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Values {
-    /// All values, decoded.
+    /// All names and values, decoded.
     bytes: Vec<u8>,
-    /// Their names and places.
-    fields: Vec<(String, Range<usize>)>,
+    /// Where they stand.
+    fields: Vec<Named>,
     /// A name stood there twice, or could have: a stranger may have written one of them.
     unclear: bool,
 }
@@ -41,9 +42,8 @@ impl Values {
     pub fn read_in(form: &Structure, message: &[u8]) -> Option<Values> {
         let mut values = Values::read(form, message)?;
         values.bytes.splice(0..0, message.iter().copied());
-        for (_, range) in &mut values.fields {
-            *range = range.start + message.len()..range.end + message.len();
-        }
+        let moved = |range: &Range<usize>| range.start + message.len()..range.end + message.len();
+        values.fields.iter_mut().for_each(|field| *field = Named { name: moved(&field.name), value: moved(&field.value) });
         Some(values)
     }
 
@@ -69,25 +69,28 @@ impl Values {
     }
 
     /// All names and values, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields.iter().map(|(name, range)| (name.as_str(), &self.bytes[range.clone()]))
+    pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
+        self.fields.iter().map(|field| (String::from_utf8_lossy(&self.bytes[field.name.clone()]), &self.bytes[field.value.clone()]))
     }
 
     fn range(&self, names: &[String]) -> Option<Range<usize>> {
-        names.iter().find_map(|name| self.fields.iter().find(|(known, _)| known == name).map(|(_, range)| range.clone()))
+        names
+            .iter()
+            .find_map(|name| self.fields.iter().find(|field| self.bytes[field.name.clone()] == *name.as_bytes()))
+            .map(|field| field.value.clone())
     }
 
     /// Adds a value. One of a name that is known already takes its place, and makes the record unclear.
     fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(value);
-        let range = start..self.bytes.len();
-        let name = String::from_utf8_lossy(name).into_owned();
-        if let Some((_, place)) = self.fields.iter_mut().find(|(known, _)| *known == name) {
-            *place = range;
+        let value = start..self.bytes.len();
+        if let Some(field) = self.fields.iter_mut().find(|field| self.bytes[field.name.clone()] == *name) {
+            field.value = value;
             self.unclear = true;
         } else if self.fields.len() < MOST {
-            self.fields.push((name, range));
+            self.bytes.extend_from_slice(name);
+            self.fields.push(Named { name: value.end..self.bytes.len(), value });
         }
     }
 }

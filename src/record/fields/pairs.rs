@@ -40,7 +40,7 @@ mod tests {
     fn all(text: &str) -> (Vec<(String, String)>, bool) {
         let names = ["tag", "clientid", "msg", "peername", "username", "reason"].map(str::to_owned);
         let values = read(&names, text.as_bytes()).unwrap();
-        let all = values.iter().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect();
+        let all = values.iter().map(|(name, value)| (name.into_owned(), String::from_utf8_lossy(value).into_owned())).collect();
         (all, values.unclear)
     }
 

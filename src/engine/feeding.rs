@@ -1,0 +1,153 @@
+//! Takes in chunks of a log, and passes over what no rule can take.
+//!
+//! A line on its own is passed over unread. Where records may have several lines, what is found may stand in any of them: then it is stepped
+//! back to where the record begins, so that what is read is a record from its first line on. What stood before it can change nothing: the record
+//! before was ended, and records that no rule takes leave nothing behind.
+
+use std::ops::Range;
+
+use super::log_engine::Engine;
+use super::stream::{Place, Surroundings};
+use crate::grammar::{Continues, Framing};
+use crate::model::{Attempt, Millis};
+use crate::record::colours_off;
+use crate::wrapper::Piece;
+
+/// What a line is that was looked at, but not taken in.
+struct Seen {
+    place: Place,
+    /// It goes on with the record that is being gathered.
+    goes_on: bool,
+    /// Its header, where lines with the same one belong together.
+    header: Vec<u8>,
+}
+
+impl Engine {
+    /// Takes in whole lines; the last may lack its line end. Lines that no rule can take are passed over unread where the log's
+    /// wrappers allow it.
+    pub fn feed(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>) {
+        self.feed_each(bytes, read_at, out, &mut |_| {});
+    }
+
+    /// The same; `each` is called after each line that was looked at. The memory of attempts that it takes away is used again at once.
+    pub fn feed_each(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>, each: &mut dyn FnMut(&mut Vec<Attempt>)) {
+        let grammar = std::sync::Arc::clone(&self.grammar);
+        if let Some(prefilter) = &mut self.prefilter {
+            prefilter.fit(bytes);
+        }
+        let (mut at, mut wanted, mut ahead) = (0, 0, None);
+        while at < bytes.len() {
+            if let Some(end) = self.skim(bytes, at, read_at) {
+                at = end;
+                continue;
+            }
+            let hit = if at < wanted { None } else { self.next_hit(bytes, at, &mut ahead) };
+            let next = match (hit, &grammar.framing) {
+                (None, _) => line_at(bytes, at),
+                (Some(hit), _) if hit.start == at => hit,
+                (Some(hit), None) => {
+                    self.stats.lines += lines(&bytes[at..hit.start]);
+                    hit
+                }
+                (Some(hit), Some(framing)) if !self.is_gathering() => {
+                    let start = self.record_start(framing, bytes, at, &hit, read_at);
+                    self.stats.lines += lines(&bytes[at..start]);
+                    (at, wanted) = (start, hit.end);
+                    continue;
+                }
+                (Some(_), Some(framing)) => {
+                    let line = line_at(bytes, at);
+                    if self.see(framing, &bytes[line.clone()], read_at).is_some_and(|seen| !seen.goes_on) {
+                        self.each(out, |stream, around| stream.end_gathered(around));
+                        each(out);
+                        continue;
+                    }
+                    line
+                }
+            };
+            if next.is_empty() {
+                break;
+            }
+            at = next.end;
+            self.line(&bytes[next], read_at, out, None);
+            each(out);
+        }
+    }
+
+    /// The next line that a rule may take; an empty one behind the last if there is none. None: what stands here must be looked at,
+    /// whatever it is.
+    fn next_hit(&self, bytes: &[u8], at: usize, ahead: &mut Option<Range<usize>>) -> Option<Range<usize>> {
+        let prefilter = self.prefilter.as_ref()?;
+        if !self.unwrapper.searchable() || self.streams.list.iter().any(|writer| writer.stream.needs_every_line()) {
+            return None;
+        }
+        if self.grammar.framing.is_some() {
+            // Lines of several writers stand among each other.
+            if !self.unwrapper.is_one_writers() || self.streams.list.len() != 1 {
+                return None;
+            }
+            if let Some(hit) = ahead.as_ref().filter(|hit| hit.start >= at) {
+                return Some(hit.clone());
+            }
+        }
+        let hit = prefilter.next_line(bytes, at, self.unwrapper.hides()).unwrap_or(bytes.len()..bytes.len());
+        *ahead = Some(hit.clone());
+        Some(hit)
+    }
+
+    fn is_gathering(&self) -> bool {
+        self.streams.list.iter().any(|writer| writer.stream.is_gathering())
+    }
+
+    /// Where the record begins that this line may belong to; no line before `from` does. For no line at all: where the last record begins, which
+    /// may go on in the next chunk.
+    fn record_start(&mut self, framing: &Framing, bytes: &[u8], from: usize, hit: &Range<usize>, read_at: Millis) -> usize {
+        // A line that may be a part of one must not be read twice.
+        let last = if self.unwrapper.hides().long.is_some() { hit.start } else { hit.end };
+        let (mut end, mut begun, mut header) = (last, None, Vec::new());
+        while end > from {
+            let start = memchr::memrchr(b'\n', &bytes[from..end - 1]).map_or(from, |feed| from + feed + 1);
+            if let Some(seen) = self.see(framing, &bytes[start..end], read_at) {
+                let here = if end == last { start } else { end };
+                match seen.place {
+                    Place::Ends | Place::Alone => return begun.unwrap_or(here),
+                    Place::Bare if !framing.joins(Continues::Unstamped) => return begun.unwrap_or(here),
+                    Place::Bare => {}
+                    Place::Begins { joins, .. } if !joins || !framing.joins(Continues::SameHeader) => return begun.unwrap_or(start),
+                    Place::Begins { .. } if begun.is_some() && header != seen.header => return begun.unwrap_or(start),
+                    Place::Begins { .. } => (begun, header) = (Some(start), seen.header),
+                }
+            }
+            end = start;
+        }
+        begun.unwrap_or(from)
+    }
+
+    /// Looks at a line that is no part of one, in a log of one writer, of which the wrappers are known: that changes nothing.
+    fn see(&mut self, framing: &Framing, line: &[u8], read_at: Millis) -> Option<Seen> {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Engine { grammar, options, unwrapper, streams, stats, reference: near, .. } = self;
+        let Piece::Whole(unwrapped) = unwrapper.line(line, near.unwrap_or(read_at)) else { return None };
+        let text = colours_off(grammar.colours, unwrapped.raw.unwrap_or(unwrapped.text));
+        let stream = &mut streams.list.first_mut()?.stream;
+        let (out, gap) = (&mut Vec::new(), &mut false);
+        let around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap, near };
+        let place = stream.place(framing, &text, read_at, &around);
+        let header = match place {
+            Place::Begins { header, .. } if framing.joins(Continues::SameHeader) => text[..header].trim_ascii_end().to_vec(),
+            _ => Vec::new(),
+        };
+        Some(Seen { place, goes_on: stream.goes_on(framing, &text, &place), header })
+    }
+}
+
+/// The line that begins here, with its line end.
+fn line_at(bytes: &[u8], at: usize) -> Range<usize> {
+    at..memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1)
+}
+
+/// How many lines stand here; the last may lack its end.
+fn lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64 + u64::from(bytes.last().is_some_and(|byte| *byte != b'\n'))
+}
