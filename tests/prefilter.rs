@@ -282,7 +282,7 @@ fn in_wrapper(line: &[u8], wrapper: usize, at: usize) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// The products' own records, some with escapes that their writers do not use, among lines that concern nobody, cut anywhere.
     #[test]

@@ -186,4 +186,39 @@ mod tests {
         }
         assert!(prefilter.searcher.find(b"1795446313: Sending CONNACK to a (0, 5)", 0).is_some());
     }
+
+    /// So is what a busy EMQX does at debug level.
+    #[test]
+    fn usual_records_of_named_values_hold_nothing_that_is_looked_for() {
+        let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
+        let Some(prefilter) = library.get("emqx").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
+        let record = |msg: &str, packet: &str| {
+            format!(
+                r#"{{"time":1795447634298994,"level":"debug","msg":"{msg}","username":"u","clientid":"a","peername":"192.0.2.7:40101","tag":"MQTT","packet":"{packet}","pid":"<0.9.0>"}}"#
+            )
+        };
+        let next = |line: &str| prefilter.next_line(line.as_bytes(), 0, Hides::default());
+        for (msg, packet) in [
+            ("mqtt_packet_received", "PUBLISH(Q0, R0, D0, Topic=a/b, PacketId=undefined, Payload=******)"),
+            ("mqtt_packet_sent", r#"PUBLISH(Q0, R0, D0, Topic=a/\u00e9\"b, PacketId=undefined, Payload=******)"#),
+            ("mqtt_packet_received", "PINGREQ(Q0, R0, D0)"),
+        ] {
+            assert_eq!(next(&record(msg, packet)), None, "{packet}");
+        }
+        let connack = "CONNACK(Q0, R0, D0, AckFlags=0, ReasonCode=5)";
+        assert!(next(&record("mqtt_packet_sent", connack)).is_some());
+        assert!(next(&record("mqtt_packet_sent", &connack.replace('C', r"\u0043"))).is_some());
+    }
+
+    /// TBMQ's records that a line feed tore are told by the bracket that is not closed.
+    #[test]
+    fn brackets_that_are_not_closed_are_found() {
+        let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
+        let Some(prefilter) = library.get("tbmq").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
+        let next = |text: &str| prefilter.next_line(text.as_bytes(), 0, Hides::default());
+        let whole = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump] nothing\n";
+        assert_eq!(next(&whole.repeat(3)), None);
+        let torn = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump\n";
+        assert_eq!(next(&[whole, torn, whole].concat()), Some(whole.len()..whole.len() + torn.len()));
+    }
 }

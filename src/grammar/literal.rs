@@ -18,24 +18,6 @@ pub fn runs(pattern: &Pattern) -> Vec<Vec<u8>> {
     texts(pattern).flat_map(safe_runs).filter(|run| run.len() >= GOOD).map(<[u8]>::to_vec).collect()
 }
 
-/// All such texts that all of these patterns hold, each as long as it can be.
-pub fn runs_of_all(patterns: &[Pattern]) -> Vec<Vec<u8>> {
-    let [first, others @ ..] = patterns else { return Vec::new() };
-    let in_all = |part: &[u8]| others.iter().all(|other| texts(other).any(|text| memchr::memmem::find(text, part).is_some()));
-    let mut found = Vec::new();
-    for run in texts(first).flat_map(safe_runs) {
-        let mut reached = 0;
-        for start in 0..run.len() {
-            let end = (start + 1..=run.len()).take_while(|end| in_all(&run[start..*end])).last().unwrap_or(start);
-            if end > reached && end - start >= GOOD {
-                found.push(run[start..end].to_vec());
-            }
-            reached = reached.max(end);
-        }
-    }
-    found
-}
-
 /// The longest such text that all of these patterns hold.
 pub fn longest_of_all(patterns: &[Pattern]) -> Vec<u8> {
     let [first, others @ ..] = patterns else { return Vec::new() };

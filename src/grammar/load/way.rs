@@ -50,7 +50,10 @@ pub(super) fn pattern_way(reader: &mut Reader<'_>, text: &Text) -> Option<Way> {
     let literal = literal::longest_of_all(&patterns);
     let rank = (least(&Pattern::literal_len), least(&typed), false);
     let way = Way::new(How::Pattern(Box::new(Matcher::any(&patterns, &literal))), text.value.clone(), rank, literal);
-    Some(Way { others: literal::runs_of_all(&patterns), ..way })
+    // What stands outside of the parts that may be missing.
+    let always = text.value.split("{?").map(|part| part.split_once("?}").map_or(part, |(_, after)| after));
+    let others = always.filter_map(|part| Pattern::parse(part).ok()).flat_map(|pattern| literal::runs(&pattern)).collect();
+    Some(Way { others, ..way })
 }
 
 /// `[rule.fields]`: a pattern, or several, for each named value; a name that ends in `?` may be missing.
@@ -71,7 +74,11 @@ pub(super) fn fields_way<'s>(reader: &mut Reader<'s>, value: &toml::Spanned<DeVa
             rank.0 += least(&Pattern::literal_len) + 1;
             rank.1 += least(&typed);
             let literal = literal::longest_of_all(&patterns);
-            others.extend(literal::runs_of_all(&patterns));
+            match patterns.as_slice() {
+                [only] => others.extend(literal::runs(only)),
+                _ if literal.len() >= literal::GOOD => others.push(literal.clone()),
+                _ => {}
+            }
             // The name stands there as well; that of a value inside another value at least with its last part.
             let by_name = literal::safe_run(name.rsplit('.').next().unwrap_or_default().as_bytes());
             for literal in [literal.as_slice(), by_name] {
