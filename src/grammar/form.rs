@@ -102,10 +102,12 @@ impl StructureFormat {
 }
 
 /// A part of records that is never shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SecretForm {
     /// What stands before it.
     pub after: Vec<u8>,
+    /// The same, made ready to be looked for.
+    pub finder: memchr::memmem::Finder<'static>,
     /// What ends it.
     pub until: Until,
 }

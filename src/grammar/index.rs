@@ -6,7 +6,7 @@
 
 use super::ends::{Ends, Sample};
 use super::rule::Rule;
-use super::way::{How, Way};
+use super::way::{FieldPattern, How, Way};
 
 /// The ways of all rules, the most specific first; of two that are equally specific, the one that stands first in the file. One list
 /// for each first byte that any of them has, because comparing a number with all of them is still most of the work.
@@ -25,15 +25,28 @@ struct Entry {
     ends: Ends,
 }
 
+/// The ends that the message must have, where this is the pattern of it.
+fn message_ends(field: &FieldPattern, message: &str) -> Option<Ends> {
+    match field.matchers.as_slice() {
+        [only] if field.name == message && !field.optional => Some(only.ends),
+        _ => None,
+    }
+}
+
 impl Index {
-    pub(super) fn new(rules: &[Rule]) -> Index {
+    /// `message` names the value that is the message wherever a record has named ones.
+    pub(super) fn new(rules: &[Rule], message: Option<&str>) -> Index {
         let ways = rules.iter().enumerate().flat_map(|(at, rule)| rule.ways.iter().enumerate().map(move |(way, of)| (at, way, of)));
         let mut ways: Vec<(usize, usize, &Way)> = ways.collect();
         ways.sort_by_key(|(.., way)| std::cmp::Reverse(way.rank));
         let entry = |(rule, way, of): (usize, usize, &Way)| Entry {
             rule,
             way,
-            ends: if let How::Pattern(matcher) = &of.how { matcher.ends } else { Ends::default() },
+            ends: match &of.how {
+                How::Pattern(matcher) => matcher.ends,
+                How::Fields(fields) => fields.iter().find_map(|field| message_ends(field, message?)).unwrap_or_default(),
+                How::Regex(..) => Ends::default(),
+            },
         };
         let entries: Vec<Entry> = ways.into_iter().map(entry).collect();
         let beginning = |byte: Option<u8>| entries.iter().filter(|entry| entry.ends.may_begin(byte)).copied().collect::<Vec<_>>();

@@ -11,7 +11,7 @@ pub const MARK: &[u8] = b"[secret removed]";
 pub fn scrubbed<'a>(grammar: &Grammar, text: &'a [u8]) -> Cow<'a, [u8]> {
     let mut text = Cow::Borrowed(text);
     for form in &grammar.secrets {
-        if memchr::memmem::find(&text, &form.after).is_some() {
+        if form.finder.find(&text).is_some() {
             text = Cow::Owned(without(form, &text));
         }
     }
@@ -21,7 +21,7 @@ pub fn scrubbed<'a>(grammar: &Grammar, text: &'a [u8]) -> Cow<'a, [u8]> {
 fn without(form: &SecretForm, text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = memchr::memmem::find(rest, &form.after) {
+    while let Some(at) = form.finder.find(rest) {
         let start = at + form.after.len();
         out.extend_from_slice(&rest[..start]);
         rest = &rest[start..];

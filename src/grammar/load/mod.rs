@@ -125,6 +125,10 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     if !has_rules {
         reader.fault(span.start..span.start, "a grammar without rules finds nothing", "expected [[rule]]");
     }
+    // What a record's message is called, where it always has one name.
+    let message =
+        structures.first().filter(|first| first.message.len() == 1 && structures.iter().all(|form| form.message == first.message));
+    let message = message.map(|form| form.message[0].clone());
     // Rules with the best ways come first.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.ways.iter().map(|way| way.rank).max()));
     let tables = top.tables(reader, "sample");
@@ -151,7 +155,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         structures,
         multiline,
         echoes,
-        index: Index::new(&rules),
+        index: Index::new(&rules, message.as_deref()),
         rules,
         samples,
         texts: Arc::clone(texts),

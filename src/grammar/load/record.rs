@@ -130,7 +130,7 @@ pub(super) fn secret<'s>(reader: &mut Reader<'s>, table: &DeTable<'s>, span: Ran
         None if until.is_empty() => Until::End,
         None => Until::Texts(until),
     };
-    Some(SecretForm { after, until })
+    Some(SecretForm { finder: memchr::memmem::Finder::new(&after).into_owned(), after, until })
 }
 
 /// `[[tells]]`
