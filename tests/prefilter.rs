@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use turnaway::engine::{Engine, Options};
 use turnaway::grammar::{Grammar, Library};
 use turnaway::model::Attempt;
+use turnaway::wrapper::{Piece, Unwrapper};
 
 const READ_AT: i64 = 1_795_446_253_000;
 
@@ -147,7 +148,14 @@ fn own_lines(grammar: &Grammar) -> Vec<Vec<u8>> {
     found.sort();
     let texts = grammar.samples.iter().map(|sample| sample.log.as_bytes().to_vec());
     let texts = texts.chain(found.iter().map(|path| std::fs::read(path).unwrap()));
-    texts.flat_map(|text| text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()).collect()
+    let lines = texts.flat_map(|text| text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>());
+    // Which wrappers a program writes in is learned from its first lines: those of several logs do not mix.
+    lines.filter(|line| is_bare(line)).collect()
+}
+
+fn is_bare(line: &[u8]) -> bool {
+    let mut unwrapper = Unwrapper::new(jiff::tz::TimeZone::UTC);
+    matches!(unwrapper.line(line, READ_AT), Piece::Whole(unwrapped) if unwrapped.kind.is_bare())
 }
 
 /// Writes some characters of a line in one of the ways in which they can be escaped.

@@ -63,6 +63,12 @@ impl Learned {
         self.writers.values().any(|writer| writer.families.has(Family::JournalJson))
     }
 
+    /// What stands in wrappers that do not say who wrote it is known, too.
+    pub(super) fn nameless_settled(&self) -> bool {
+        let unsettled = |depth| self.writers.get(&writer(depth, &StreamId::default())).is_some_and(|writer| writer.lines < WINDOW);
+        !(1..=super::Kind::DEEPEST).any(unsettled)
+    }
+
     /// No wrapper was seen that names writers, and nothing more is learned.
     pub(super) fn one_writer(&self) -> bool {
         self.writers.values().all(|writer| writer.lines >= WINDOW && writer.families.within(Families::NAMELESS))

@@ -117,7 +117,7 @@ impl Unwrapper {
     /// The log's wrappers are known: the raw bytes may be searched for what is of interest, and the other lines left out, but for those
     /// that [`Unwrapper::hides`] tells. Otherwise every line is needed, because a part of a text is held.
     pub fn searchable(&self) -> bool {
-        self.learned.settled() && !self.parts.any()
+        self.learned.settled() && self.learned.nameless_settled() && !self.parts.any()
     }
 
     /// The log's lines are known to be in no wrapper.
