@@ -278,7 +278,7 @@ fn in_wrapper(line: &[u8], wrapper: usize, at: usize) -> Vec<u8> {
         3 => wrapped(line, 6, at),
         _ => {
             let numbers: Vec<String> = line.iter().map(u8::to_string).collect();
-            let blank = if at % 2 == 0 { "" } else { " " };
+            let blank = if at.is_multiple_of(2) { "" } else { " " };
             format!(
                 "{{\"__REALTIME_TIMESTAMP\":\"17954462{:02}000000\",\"SYSLOG_IDENTIFIER\":\"mosquitto\",\"_PID\":\"7\",\"MESSAGE\":{blank}[{}]}}\n",
                 at % 60,
@@ -307,8 +307,11 @@ proptest! {
     }
 }
 
-fn all_lines() -> &'static [(Arc<Grammar>, Vec<Vec<u8>>)] {
-    static ALL: OnceLock<Vec<(Arc<Grammar>, Vec<Vec<u8>>)>> = OnceLock::new();
+/// A grammar and lines of its product.
+type Own = (Arc<Grammar>, Vec<Vec<u8>>);
+
+fn all_lines() -> &'static [Own] {
+    static ALL: OnceLock<Vec<Own>> = OnceLock::new();
     ALL.get_or_init(|| grammars().into_iter().map(|grammar| (Arc::clone(&grammar), own_lines(&grammar))).collect())
 }
 

@@ -66,7 +66,7 @@ impl Learned {
     /// What stands in wrappers that do not say who wrote it is known, too.
     pub(super) fn nameless_settled(&self) -> bool {
         let unsettled = |depth| self.writers.get(&writer(depth, &StreamId::default())).is_some_and(|writer| writer.lines < WINDOW);
-        !(1..=super::Kind::DEEPEST).any(unsettled)
+        self.writers.len() == 1 || !(1..=super::Kind::DEEPEST).any(unsettled)
     }
 
     /// No wrapper was seen that names writers, and nothing more is learned.
