@@ -32,26 +32,8 @@ fn by_file(store: &SqliteStore, query: &PageQuery) -> Page {
 }
 
 fn row(client_id: &str, ts: Millis) -> Row {
-    Row {
-        client_id: client_id.to_owned(),
-        ip_address: Some("192.0.2.1".parse().unwrap()),
-        ts,
-        username: None,
-        password_provided: None,
-        tls_used: None,
-        reason: "Other: words".to_owned(),
-        reason_code: Reason::Other,
-        alternatives: vec![],
-        inferred: vec![],
-        identity: Identity::ClientId,
-        broker: "b".to_owned(),
-        attempts: 1,
-        first_ts: ts,
-        evidence: vec!["x".repeat(50)],
-        peer: None,
-        upstream: None,
-        twin: None,
-    }
+    let ip_address = Some("192.0.2.1".parse().unwrap());
+    Row { ip_address, reason: "Other: words".to_owned(), evidence: vec!["x".repeat(50)], ..super::tests::row(client_id, ts) }
 }
 
 fn batch(rows: impl Iterator<Item = Row>) -> Batch {

@@ -77,25 +77,33 @@ pub(super) fn walk(
     Ok(None)
 }
 
+/// A text, where it stands.
+fn text<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
+/// A text that may be null.
+fn perhaps<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<&'r str>> {
+    Ok(row.get_ref(column)?.as_str_or_null()?)
+}
+
 fn stored<'r>(row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Stored<'r>> {
-    let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
-    let perhaps = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str_or_null()?);
     Ok(Stored {
-        client_id: text(0)?,
-        identity: text(1)?,
-        broker: text(2)?,
-        ip_address: perhaps(3)?,
+        client_id: text(row, 0)?,
+        identity: text(row, 1)?,
+        broker: text(row, 2)?,
+        ip_address: perhaps(row, 3)?,
         ts: row.get(4)?,
-        username: perhaps(5)?,
+        username: perhaps(row, 5)?,
         password_provided: row.get(6)?,
         tls_used: row.get(7)?,
-        reason: text(8)?,
-        reason_code: text(9)?,
-        alternatives: text(10)?,
-        inferred: text(11)?,
+        reason: text(row, 8)?,
+        reason_code: text(row, 9)?,
+        alternatives: text(row, 10)?,
+        inferred: text(row, 11)?,
         attempts: row.get(12)?,
         first_ts: row.get(13)?,
-        evidence: text(14)?,
+        evidence: text(row, 14)?,
     })
 }
 
@@ -126,19 +134,17 @@ pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
 }
 
 pub(super) fn entry<'r>(row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Entry<'r>> {
-    let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
-    let perhaps = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str_or_null()?);
     Ok(Entry {
-        client_id: text(0)?,
-        identity: Identity::from_code(text(1)?).ok_or_else(|| unreadable("identity"))?,
-        broker: text(2)?,
-        ip_address: perhaps(3)?,
+        client_id: text(row, 0)?,
+        identity: Identity::from_code(text(row, 1)?).ok_or_else(|| unreadable("identity"))?,
+        broker: text(row, 2)?,
+        ip_address: perhaps(row, 3)?,
         ts: row.get(4)?,
-        username: perhaps(5)?,
+        username: perhaps(row, 5)?,
         password_provided: row.get(6)?,
         tls_used: row.get(7)?,
-        reason: text(8)?,
-        reason_code: Reason::from_code(text(9)?).ok_or_else(|| unreadable("reason_code"))?,
+        reason: text(row, 8)?,
+        reason_code: Reason::from_code(text(row, 9)?).ok_or_else(|| unreadable("reason_code"))?,
         attempts: row.get(10)?,
         first_ts: row.get(11)?,
     })

@@ -4,7 +4,8 @@ use super::*;
 use crate::model::{Attempt, Identity, Reason};
 use crate::store::LogState;
 
-fn row(client_id: &str, ts: Millis) -> Row {
+/// A row of which most is not known, and that takes nearly a page.
+pub(super) fn row(client_id: &str, ts: Millis) -> Row {
     Row {
         client_id: client_id.to_owned(),
         ip_address: None,
