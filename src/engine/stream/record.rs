@@ -1,0 +1,197 @@
+//! One whole record: its header is read, a rule is found for it, and the conversations take it in.
+
+use std::cell::Cell;
+
+use super::*;
+
+impl Stream {
+    pub(super) fn record(&mut self, line: Line<'_>, may_begin: bool, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let grammar = around.grammar;
+        self.joiner.passed(line.text.len());
+        let reference = self.last_ts.or(*around.near).unwrap_or(line.read_at);
+        let context = TimeContext { zone: around.zone, reference };
+        if let Some((values, stamp, message, header)) = structured(grammar, line.text, &context) {
+            let own = Own { stamp, header, bare: false, whole: line.text, found: None };
+            set(trace, |trace| {
+                trace.header = Some("named values".to_owned());
+                trace.message = escaped(&scrubbed(grammar, &render(&values)), MAX_EVIDENCE_LINE);
+            });
+            return self.understood(line, own, Seen { values: Some(&values), ..Seen::plain(message.of(&values)) }, around, trace);
+        }
+        let joiner = &self.joiner;
+        let find = |message: &[u8]| {
+            let message = Message::plain(message);
+            grammar
+                .find(message, |rule, captures| joiner.applies(grammar, rule, &Heard { captures, bytes: message.bytes, header: NOTHING }))
+        };
+        let echoing = self.echo.is_some();
+        let framed = grammar.framing.is_some();
+        // Whether the state allows the rule does not matter here, and is not known before the header is read: it names the thread.
+        let best = Cell::new(None);
+        let matched = |message: &[u8]| {
+            let found = grammar.find(Message::plain(message), |_, _| true);
+            best.set(found.map(|found| (message.as_ptr_range(), found)));
+            found.is_some()
+        };
+        let known = |message: &[u8]| {
+            echoing
+                || matched(message)
+                || begins(grammar, message, line.text, 0).is_some()
+                || echoes(grammar, message).is_some()
+                || inner(grammar, message).is_some()
+        };
+        let mut header = None;
+        let parts = if framed {
+            let looked = self.headers.look(grammar, line.text, &context, |_| true);
+            looked.map(|(parts, found)| {
+                header = Some(found);
+                parts
+            })
+        } else {
+            self.headers.split(grammar, line.text, &context, known)
+        };
+        if let Some(mut echo) = self.echo.take()
+            && let Some(parts) = &parts
+            && echo.holds(grammar, parts.message)
+        {
+            self.echo = Some(echo);
+            set(trace, |trace| trace.fate = Fate::ClientsWords);
+            return;
+        }
+        // A plug-in of the broker may write without the broker's header.
+        let parts = parts.or_else(|| {
+            find(line.text).filter(|(rule, _)| rule.bare).map(|_| Parts { stamp: None, message: line.text, captures: Captures::default() })
+        });
+        let Some(parts) = parts else {
+            set(trace, |trace| trace.message = escaped(&scrubbed(grammar, line.text), MAX_EVIDENCE_LINE));
+            return;
+        };
+        set(trace, |trace| {
+            trace.header = header.as_ref().and_then(|found| found.describe(grammar)).or_else(|| self.headers.describe(grammar));
+            trace.message = escaped(&scrubbed(grammar, parts.message), MAX_EVIDENCE_LINE);
+        });
+        self.echo = echoes(grammar, parts.message);
+        if may_begin && let Some(unfinished) = begins(grammar, parts.message, line.text, line.read_at) {
+            self.unfinished = Some(unfinished);
+            set(trace, |trace| trace.fate = Fate::Part);
+            return;
+        }
+        let bare = parts.message.len() == line.text.len();
+        let own = Own { stamp: parts.stamp, header: parts.captures, bare, whole: line.text, found: header };
+        match inner(grammar, parts.message) {
+            Some(values) => self.understood(line, own, Seen::plain(values.message_in(parts.message)), around, trace),
+            None => {
+                let best = best.take().filter(|(of, _)| *of == parts.message.as_ptr_range()).map(|(_, found)| found);
+                self.understood(line, own, Seen { best, ..Seen::plain(Message::plain(parts.message)) }, around, trace)
+            }
+        }
+    }
+
+    /// A record in its parts.
+    fn understood(&mut self, line: Line<'_>, own: Own<'_>, seen: Seen<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+        let grammar = around.grammar;
+        let Seen { message, values, best } = seen;
+        let (ts, ts_inferred) = when(own.stamp, line.stamp, line.read_at);
+        let written_at = own.stamp.is_none_or(|own| !own.zoned && line.stamp.is_some_and(|wrapper| wrapper.zoned));
+        set(trace, |trace| {
+            trace.ts = Some((ts, ts_inferred));
+            trace.fate = Fate::NoRule;
+        });
+        if own.stamp.is_some() || line.stamp.is_some() {
+            self.last_ts = Some(ts);
+            *around.near = Some(ts);
+        }
+        let header = (&own.header, if values.is_some() { message.bytes } else { own.whole });
+        let joiner = &self.joiner;
+        // The end of a torn record has lost its header.
+        let torn = |rule: &Rule| rule.bare && rule.outcome == Outcome::Torn;
+        let fits = |rule: &Rule, captures: &Captures| {
+            (own.bare || !torn(rule)) && joiner.applies(grammar, rule, &Heard { captures, bytes: message.bytes, header })
+        };
+        let best = best.filter(|(rule, captures)| fits(rule, captures)).or_else(|| grammar.find(message, fits));
+        let Some((rule, mut captures)) = best else {
+            set(trace, |trace| trace.nearest = nearest(grammar, message.text()));
+            around.stats.suspicious += u64::from(is_suspicious(message.text()));
+            return;
+        };
+        // Where two texts can be divided in several ways, what stands before it in its thread may say which one is meant.
+        if captures.ambiguous
+            && message.fields.is_empty()
+            && let Some(name) = joiner.waiting_username(Heard { captures: &captures, bytes: message.bytes, header }.raw(Fact::Thread))
+            && let Some(better) = rule.ways.iter().find_map(|way| way.run_where(message.text(), (Fact::Username, name)))
+        {
+            captures = better;
+            captures.ambiguous = true;
+        }
+        captures.ambiguous |= own.whole.len() >= grammar.cut_at;
+        let heard = Heard { captures: &captures, bytes: message.bytes, header };
+        around.stats.matched += 1;
+        if let Some(found) = own.found.filter(|_| grammar.counts(rule)) {
+            self.headers.learn(found);
+        }
+        if trace.is_none() && self.joiner.passes_over(grammar, rule) {
+            // Most of what a busy log's literals nominate.
+            return self.joiner.age(around.settings, ts, around.out);
+        }
+        set(trace, |trace| trace.rule = Some((rule.name.clone(), facts_shown(grammar, &heard))));
+        let said = Said {
+            rule,
+            heard,
+            ts,
+            ts_inferred,
+            written_at,
+            read_at: line.read_at,
+            line: evidence(grammar, line, message, values.map(render).as_deref(), &captures),
+            doubtful: line.doubtful,
+        };
+        let effect = self.joiner.take(grammar, around.settings, said, around.out);
+        *around.gap |= rule.outcome == Outcome::Gap;
+        match effect {
+            Effect::Refused(_) => around.stats.refused += 1,
+            Effect::Accepted | Effect::AcceptedUnclear => around.stats.accepted += 1,
+            Effect::Probe => around.stats.probes += 1,
+            _ => {}
+        }
+        set(trace, |trace| trace.fate = Fate::Taken(effect));
+    }
+}
+
+/// No header.
+const NOTHING: (&Captures, &[u8]) = (&Captures::NONE, b"");
+
+/// What a record's own header says.
+struct Own<'a> {
+    stamp: Option<Stamp>,
+    header: Captures,
+    /// It has none.
+    bare: bool,
+    /// What the header's captures are ranges of.
+    whole: &'a [u8],
+    /// Which header it is, to be learned if a rule takes the record.
+    found: Option<Found>,
+}
+
+/// What rules see of a record.
+struct Seen<'a> {
+    message: Message<'a>,
+    /// Stand for the line where its secrets cannot be found in it.
+    values: Option<&'a Values>,
+    /// The rule that fits best, where it is known already, whatever the state.
+    best: Option<(&'a Rule, Captures)>,
+}
+
+impl<'a> Seen<'a> {
+    fn plain(message: Message<'a>) -> Seen<'a> {
+        Seen { message, values: None, best: None }
+    }
+}
+
+/// The record's time: the broker's own stamp where it names its zone, else the wrapper's where that does, else the broker's,
+/// else the wrapper's, else the time of reading. True: it was deduced.
+fn when(own: Option<Stamp>, wrapper: Option<Stamp>, read_at: Millis) -> (Millis, bool) {
+    let zoned = |stamp: Option<Stamp>| stamp.filter(|stamp| stamp.zoned);
+    match zoned(own).or(zoned(wrapper)).or(own).or(wrapper) {
+        Some(stamp) => (stamp.millis, stamp.guessed),
+        None => (read_at, true),
+    }
+}
