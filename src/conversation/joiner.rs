@@ -1,14 +1,19 @@
 //! Decides what a record does to the conversations of one stream: one broker process writing one log.
 
+mod applies;
 mod by_key;
 mod ends;
 mod merge;
+mod said;
+mod strangers;
+mod waiting;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use self::merge::*;
+pub use self::said::{Effect, Said};
 use super::facts::Facts;
 use super::keyed::{Conversation, Keyed};
 use super::open::{Found, Hindsight, Open, Opened};
@@ -33,60 +38,6 @@ const MAX_QUOTED: usize = 1_024;
 const USUAL_EVIDENCE: usize = 4;
 /// More guessed refusals are not kept in mind.
 const MAX_GUESSED: usize = 64;
-
-/// One record, understood.
-#[derive(Debug)]
-pub struct Said<'a> {
-    /// The rule that fits.
-    pub rule: &'a Rule,
-    /// What it and the header captured.
-    pub heard: Heard<'a>,
-    /// The record's time.
-    pub ts: Millis,
-    /// That time is the time of reading, or was deduced.
-    pub ts_inferred: bool,
-    /// That time is the collector's: when the record was written, whatever it says of the time itself.
-    pub written_at: bool,
-    /// When it was read.
-    pub read_at: Millis,
-    /// The raw line, fit to be shown.
-    pub line: String,
-    /// Where it begins is not certain: it may be a part of the record before it, which a stranger wrote.
-    pub doubtful: bool,
-}
-
-/// What a record did, for `explain` and the counters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// A connection is listed as open.
-    Opened,
-    /// It waits for the record that follows.
-    Held,
-    /// An attempt was refused; how its connection was found.
-    Refused(&'static str),
-    /// The client connected.
-    Accepted,
-    /// The client connected, but its name can be read in two ways: no row is cleared.
-    AcceptedUnclear,
-    /// A connection ended without a word.
-    Probe,
-    /// A session that was accepted ended: no failed connect.
-    Session,
-    /// It says more about an attempt that was told.
-    Known,
-    /// A terminator handed the connection on to the broker.
-    Proxied,
-    /// What follows may be written by a stranger.
-    Torn,
-    /// The state began anew.
-    Restart,
-    /// Connections are missing: nothing is found by elimination with certainty from here on.
-    Incomplete,
-    /// Lines are missing, refusals among them perhaps; what names its connection is as certain as before.
-    Missing,
-    /// Nothing.
-    Nothing,
-}
 
 /// A refusal that was told with a guessed address.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -158,68 +109,6 @@ impl Joiner {
     /// The open connections.
     pub fn open(&self) -> &Open {
         &self.open
-    }
-
-    /// Whether a rule that fits the text applies in this state.
-    pub fn applies(&self, grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> bool {
-        if !rule.only.is_empty() && !heard.raw(Fact::Words).is_some_and(|words| rule.only.iter().any(|only| only == words)) {
-            return false;
-        }
-        if rule.needs_context {
-            let facts = Facts::of(grammar, rule, heard);
-            return self.lanes.get(lane(&facts)).is_some_and(|waiting| waiting.facts.agree(&facts));
-        }
-        if !rule.after.is_empty() {
-            let facts = Facts::of(grammar, rule, heard);
-            let fits = |waiting: &Context| waiting.rules.iter().any(|name| rule.after.contains(name)) && waiting.facts.agree(&facts);
-            // What an attempt that was told had before it matters only for what adds to it.
-            let adds = |conversation: &Conversation| conversation.told.is_none() || rule.outcome == Outcome::Details;
-            let keyed = || facts.key(&grammar.keys).and_then(|key| self.keyed.get(&key)).filter(|conversation| adds(conversation));
-            return self.lanes.get(lane(&facts)).is_some_and(|waiting| fits(waiting))
-                || keyed().is_some_and(|conversation| fits(&conversation.context));
-        }
-        if rule.after_accepted {
-            let client = heard.raw(Fact::ClientId).or_else(|| heard.raw(Fact::ClientName));
-            return self.accepted.as_ref().is_some_and(|accepted| {
-                client.is_some_and(|client| accepted.facts.client_id.as_deref().map(str::as_bytes) == Some(client))
-            });
-        }
-        if rule.after_closed {
-            return self.closed;
-        }
-        if rule.never_accepted && grammar.is_keyed() {
-            let key = self.key(grammar, &Facts::of(grammar, rule, heard));
-            return !key.and_then(|key| self.keyed.get(&key)).is_some_and(|conversation| conversation.accepted);
-        }
-        if rule.never_accepted {
-            return heard.raw(Fact::ClientId).is_some_and(|client| self.sessions.never_accepted(client));
-        }
-        if let Some(session) = rule.session {
-            let facts = Facts::of(grammar, rule, heard);
-            let connected = self.key(grammar, &facts).and_then(|key| self.keyed.get(&key)).is_some_and(|known| known.accepted);
-            return connected == session;
-        }
-        if !rule.needs_open {
-            return true;
-        }
-        let facts = Facts::of(grammar, rule, heard);
-        match self.key(grammar, &facts) {
-            Some(key) => self.keyed.get(&key).is_some_and(|conversation| {
-                conversation.opened && !conversation.accepted && !is_anothers(rule, &conversation.context.facts, &facts)
-            }),
-            None => Facts::is_nameless(grammar, heard) || self.open.has(&facts),
-        }
-    }
-
-    /// The username that a record names which waits in this lane.
-    pub fn waiting_username(&self, lane: Option<&[u8]>) -> Option<&[u8]> {
-        let lane = std::str::from_utf8(lane.unwrap_or_default()).ok()?;
-        Some(self.lanes.get(lane)?.facts.username.as_ref()?.as_bytes())
-    }
-
-    /// What names the conversation that these facts belong to.
-    fn key(&self, grammar: &Grammar, facts: &Facts) -> Option<String> {
-        facts.key(&grammar.keys).map(|key| self.keyed.resolve(key))
     }
 
     /// Takes a record in.
@@ -386,161 +275,9 @@ impl Joiner {
         }
     }
 
-    /// Keeps what was told, in case that it turns out to be a stranger's words.
-    fn remember(&mut self, message: &[u8], told: &[Attempt]) {
-        let Some(Attempt::Refused(row)) = told.last() else { return };
-        if self.told.len() >= MAX_TOLD {
-            self.told.remove(0);
-        }
-        self.told.push((String::from_utf8_lossy(&message[..message.len().min(MAX_QUOTED)]).into_owned(), row.clone()));
-    }
-
-    /// A record was torn, and this is its end: what was told just before may be a part of it. Where the end repeats the client's
-    /// words, only what stands in them is.
-    fn doubt_told(&mut self, quoting: Option<&[u8]>, out: &mut Vec<Attempt>) {
-        let quoting = quoting.map(String::from_utf8_lossy);
-        let (forged, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.told)
-            .into_iter()
-            .partition(|(message, _)| quoting.as_ref().is_none_or(|text| text.contains(message.as_str())));
-        self.told = others;
-        for (_, mut row) in forged {
-            row.inferred.extend([Field::ClientId, Field::IpAddress]);
-            row.inferred.extend(row.username.is_some().then_some(Field::Username));
-            row.inferred.retain(|field| *field != Field::IpAddress || row.ip_address.is_some());
-            row.inferred.sort_unstable();
-            row.inferred.dedup();
-            out.push(Attempt::Revised(row));
-        }
-    }
-
     /// Whether a record of this rule does nothing but show that the log went on.
     pub fn passes_over(&self, grammar: &Grammar, rule: &Rule) -> bool {
         rule.outcome == Outcome::Nothing && !grammar.is_keyed() && !rule.tears && !rule.behind_proxy
-    }
-
-    /// The log went on to this time: what waited long enough is finished.
-    pub fn age(&mut self, settings: &Settings, ts: Millis, out: &mut Vec<Attempt>) {
-        for conversation in self.keyed.due(ts) {
-            self.tell(settings, conversation, out);
-        }
-        if self.lanes.len() > 1 || !self.lanes.contains_key("") {
-            let stale = self.lanes.iter().filter(|(lane, waiting)| !lane.is_empty() && ts - waiting.ts > LANE_BREATH);
-            let stale: Vec<String> = stale.map(|(lane, _)| lane.clone()).collect();
-            stale.iter().for_each(|lane| self.flush_lane(lane, settings, out));
-        }
-    }
-
-    /// Whether what comes may be a stranger's words, and how much of it still is counts.
-    pub fn is_doubting(&self) -> bool {
-        self.strangers > 0
-    }
-
-    /// The log went on by this many bytes.
-    pub fn passed(&mut self, bytes: usize) {
-        self.strangers = self.strangers.saturating_sub(bytes);
-    }
-
-    /// What comes now may be a stranger's words.
-    pub fn torn(&mut self) {
-        self.strangers = TORN_BYTES;
-        // He may open and end connections that never were.
-        self.open.incomplete();
-        self.guessed.clear();
-    }
-
-    /// Time passed: what waits for a record that did not come is finished.
-    pub fn tick(&mut self, settings: &Settings, now: Millis, out: &mut Vec<Attempt>) {
-        let late = self.lanes.iter().filter(|(_, waiting)| now - waiting.read_at >= BREATH);
-        let late: Vec<String> = late.map(|(lane, _)| lane.clone()).collect();
-        late.iter().for_each(|lane| self.flush_lane(lane, settings, out));
-        for conversation in self.keyed.due_now(now) {
-            self.tell(settings, conversation, out);
-        }
-    }
-
-    /// Whether time alone can still change something.
-    pub fn is_waiting(&self) -> bool {
-        !self.lanes.is_empty() || self.keyed.is_waiting()
-    }
-
-    /// Nothing will follow: what waits is finished.
-    pub fn flush(&mut self, settings: &Settings, out: &mut Vec<Attempt>) {
-        self.flush_lanes(settings, out);
-        for conversation in self.keyed.due_all() {
-            self.tell(settings, conversation, out);
-        }
-    }
-
-    fn flush_lanes(&mut self, settings: &Settings, out: &mut Vec<Attempt>) {
-        while let Some(lane) = self.lanes.keys().next().cloned() {
-            self.flush_lane(&lane, settings, out);
-        }
-    }
-
-    /// What waits in one lane is finished.
-    fn flush_lane(&mut self, lane: &str, settings: &Settings, out: &mut Vec<Attempt>) {
-        let Some(mut pending) = self.lanes.remove(lane) else { return };
-        if !pending.alone {
-            return;
-        }
-        let mut inferred = Vec::new();
-        if let Some(name) = pending.facts.client_name.take() {
-            // It is the address or the ID of a client that calls itself so; nothing says which.
-            pending.facts.client_ip = crate::grammar::ip(name.as_bytes());
-            inferred.extend([Field::ClientId, Field::IpAddress]);
-        }
-        if pending.facts.client_ip.is_some()
-            && !self.unlisted
-            && let Found::Certain(opened) = self.find(&pending, settings)
-        {
-            pending.joined(opened);
-        }
-        self.forget_guess(pending.facts.client_id.as_deref());
-        let row = self.row(pending, settings, inferred);
-        out.push(Attempt::Refused(row));
-        self.known_now(settings, out);
-    }
-
-    /// A conversation's refusal that stood alone is told.
-    fn tell(&mut self, settings: &Settings, mut conversation: Conversation, out: &mut Vec<Attempt>) {
-        if conversation.parked {
-            self.seek(settings, &mut conversation);
-        }
-        if conversation.suspected && !conversation.context.alone {
-            // It was only suspected.
-            conversation.inferred.extend([Field::ClientId, Field::IpAddress, Field::Username, Field::Reason]);
-        }
-        let last = conversation.last;
-        let row = self.row(conversation.context, settings, conversation.inferred);
-        // It waited: the client's later attempt may have been told already.
-        if !self.keyed.is_superseded(&row, last) {
-            out.push(Attempt::Refused(row));
-        }
-    }
-
-    /// What waits of this client was before what is told of it now.
-    fn tell_earlier(&mut self, settings: &Settings, facts: &Facts, out: &mut Vec<Attempt>) {
-        if self.keyed.is_waiting() {
-            for conversation in self.keyed.due_of(facts.client_id.as_deref(), facts.client_ip) {
-                self.tell(settings, conversation, out);
-            }
-        }
-    }
-
-    /// Nothing came that opens the connection of a refusal: it is one of those that are open, if the refusal names none; otherwise
-    /// another process serves it, and only its address leads to the listener.
-    fn seek(&mut self, settings: &Settings, conversation: &mut Conversation) {
-        if self.behind_proxy {
-            conversation.inferred.extend([Field::ClientId, Field::IpAddress]);
-        } else if conversation.context.facts.connection.is_none() {
-            self.eliminate(settings, &mut conversation.context, &mut conversation.inferred);
-            self.open.settle();
-        } else if let Some(address) = conversation.context.facts.client_ip
-            && let Some(port) = self.open.listener_of(address)
-        {
-            conversation.context.facts.server_port = Some(port);
-            conversation.inferred.push(Field::TlsUsed);
-        }
     }
 
     /// The row of a refusal. What may be a stranger's words is never certain.
@@ -562,47 +299,5 @@ impl Joiner {
         self.sessions.lost();
         self.guessed.clear();
         self.open.incomplete();
-    }
-
-    fn context(
-        &mut self,
-        grammar: &Grammar,
-        settings: &Settings,
-        rule: &Rule,
-        key: Option<String>,
-        record: Box<Context>,
-        out: &mut Vec<Attempt>,
-    ) {
-        let lane = lane(&record.facts).to_owned();
-        // A client's ID names many attempts; the order of one writer's records tells them apart.
-        let named = record.facts.names_connection(&grammar.keys);
-        if let Some(key) = key
-            && (lane.is_empty() && !rule.waits || (named || lane.is_empty()) && self.keyed.get(&key).is_some())
-        {
-            return self.context_by_key(settings, rule, key, record, out);
-        }
-        let fits = self.lanes.get(&lane).is_some_and(|pending| {
-            let repeated = record.why.words.first().is_some_and(|words| pending.why.words.contains(words));
-            let complete = pending.stack || rule.stack || (rule.begins && (pending.alone || !lane.is_empty()));
-            let goes_on = pending.stack && rule.stack && !repeated && !rule.begins;
-            (goes_on || !complete) && pending.facts.agree(&record.facts)
-        });
-        if !fits {
-            self.flush_lane(&lane, settings, out);
-        }
-        match self.lanes.get_mut(&lane) {
-            None => {
-                if self.lanes.len() >= MAX_LANES
-                    && let Some(oldest) = self.lanes.iter().min_by_key(|(_, waiting)| waiting.ts).map(|(lane, _)| lane.clone())
-                {
-                    self.flush_lane(&oldest, settings, out);
-                }
-                self.lanes.insert(lane, record);
-            }
-            Some(pending) => {
-                pending.alone |= record.alone;
-                merge(pending, record);
-            }
-        }
     }
 }
