@@ -9,7 +9,7 @@
 /// So many bytes of the beginning of a text are compared.
 const PRINT: usize = 4;
 /// The buckets of a searcher for few texts, for how many texts that is, and the buckets for more.
-const FEW: (usize, usize) = (8, 32);
+pub(super) const FEW: (usize, usize) = (8, 32);
 const MANY: (usize, usize) = (16, 64);
 /// So many places of the log are looked at.
 const PLACES: usize = 1_024;

@@ -6,6 +6,7 @@ mod arrange;
 mod feeding;
 mod hidden;
 mod log_engine;
+mod merge;
 mod prefilter;
 mod recognise;
 mod searcher;

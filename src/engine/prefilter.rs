@@ -112,7 +112,7 @@ impl Prefilter {
         Searcher::new(&texts).map(|searcher| Prefilter { searcher, brackets, hidden: hidden::Ways::of(grammar) })
     }
 
-    /// Fits the search to the log that these bytes are of; it finds the same as before.
+    /// Fits the search to the log that these bytes are of; it finds all that it found before.
     pub(super) fn fit(&mut self, log: &[u8]) {
         self.searcher.fit(log);
     }

@@ -5,9 +5,11 @@ use std::ops::Range;
 use aho_corasick::packed::{Config, MatchKind, Searcher as Packed};
 use aho_corasick::{AhoCorasick, Input};
 
-use super::arrange::arrange;
+use super::arrange::{FEW, arrange};
+use super::merge::merged;
 
-/// After so many bytes of a log the searcher is fitted to what this log holds, which takes as long as searching a megabyte.
+/// After so many bytes of a log the searcher is fitted to what this log holds, which takes as long as searching a megabyte; in a large one
+/// it pays to look for fewer texts, which takes as long as searching ten.
 const FITTED: [usize; 3] = [256 << 10, 16 << 20, 1 << 30];
 
 /// What searches.
@@ -51,14 +53,19 @@ impl Searcher {
         }
     }
 
-    /// Fits it to the log that these bytes are of, when it is time for that. It finds the same as before.
+    /// Fits it to the log that these bytes are of, when it is time for that. It finds all that it found before.
     pub(super) fn fit(&mut self, log: &[u8]) {
         self.searched = self.searched.saturating_add(log.len());
         if !matches!(self.kind, Kind::Packed(_)) || FITTED.get(self.fitted).is_none_or(|size| self.searched < *size) {
             return;
         }
         self.fitted = FITTED.iter().filter(|size| **size <= self.searched).count();
-        let texts: Vec<&[u8]> = self.texts.iter().map(Vec::as_slice).collect();
+        let mut texts: Vec<&[u8]> = self.texts.iter().map(Vec::as_slice).collect();
+        if self.fitted > 1
+            && let Some(fewer) = merged(&texts, log, FEW.1)
+        {
+            texts = fewer;
+        }
         if let Some(searcher) = packed(&arrange(&texts, log)) {
             self.kind = Kind::Packed(searcher);
         }
