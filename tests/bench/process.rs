@@ -62,10 +62,11 @@ pub fn run_one(text: &str, output: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a program is installed.
+/// Whether a program is installed. CrowdSec need not be: `CROWDSEC` may name the folder in which its package is unpacked.
 pub fn installed(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&paths).any(|dir| dir.join(program).is_file())
+    let unpacked = std::env::var_os("CROWDSEC").map(|root| Path::new(&root).join("usr/bin"));
+    std::env::split_paths(&paths).chain(unpacked).any(|dir| dir.join(program).is_file())
 }
 
 fn quoted(path: &Path) -> String {

@@ -8,7 +8,7 @@ use crate::Plan;
 use crate::logs::{self, Kind, Log};
 use crate::process::{Cost, installed, median, run};
 use crate::report::{Report, short};
-use crate::tools::{Prints, Score, Tool, score, tools};
+use crate::tools::{CROWDSEC, Prints, Score, Tool, score, tools};
 
 /// Measures one log.
 pub fn end_to_end(plan: &Plan, report: &mut Report, kind: Kind) {
@@ -114,6 +114,7 @@ fn judge(report: &mut Report, log: &Log, measured: &[(Tool, Vec<Cost>, Score)]) 
         against("rg -F \\| gawk", "<=", 1.0, false);
         against("mtail", ">=", 100.0, true);
         against("fail2ban-regex", ">=", 150.0, true);
+        against(CROWDSEC, ">=", 500.0, true);
     }
     let best = measured[1..].iter().filter(|(tool, ..)| tool.prints == Prints::Rows).map(|(.., score)| score.right).max().unwrap_or(0);
     if ours.2.wrong > 0 || ours.2.invented > 0 {

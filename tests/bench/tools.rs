@@ -48,7 +48,7 @@ pub fn tools(log: &Log, literals: &[String]) -> Vec<Tool> {
     let docker = if kind == Kind::Docker { "-v docker=1 " } else { "" };
     let awk = format!("gawk {docker}-f {{here}}/{script}.awk");
     let tool = |name, needs, command: String, prints, slow| Tool { name, needs, command, prints, slow };
-    vec![
+    let mut all = vec![
         tool(
             "turnaway replay",
             &[],
@@ -81,8 +81,15 @@ pub fn tools(log: &Log, literals: &[String]) -> Vec<Tool> {
             Prints::Rows,
             true,
         ),
-    ]
+    ];
+    if kind == Kind::Mosquitto {
+        all.push(tool(CROWDSEC, &["crowdsec", "python3"], "{here}/crowdsec {log}".to_owned(), Prints::Rows, true));
+    }
+    all
 }
+
+/// The slowest by far.
+pub const CROWDSEC: &str = "CrowdSec";
 
 fn patterns(literals: &[String]) -> String {
     literals.iter().map(|text| format!("-e '{}'", text.replace('\'', "'\\''"))).collect::<Vec<_>>().join(" ")
