@@ -26,6 +26,21 @@ pub enum Field {
     Reason,
 }
 
+impl Field {
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Field::ClientId => "clientId",
+            Field::IpAddress => "ipAddress",
+            Field::Ts => "ts",
+            Field::Username => "username",
+            Field::PasswordProvided => "passwordProvided",
+            Field::TlsUsed => "tlsUsed",
+            Field::Reason => "reason",
+        }
+    }
+}
+
 /// The latest refused attempt of one client. The order of the fields is that of the JSON; the first seven are TBMQ's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -158,7 +158,10 @@ impl Track {
         let Some(file) = &mut self.file else { return Ok(false) };
         let read = file.piece(&mut |bytes, done, total, path| {
             self.engine.feed_each(bytes, now, out, &mut |out| {
-                if let Some(soon) = &mut soon {
+                // Most lines end no attempt.
+                if !out.is_empty()
+                    && let Some(soon) = &mut soon
+                {
                     out.drain(..).for_each(soon);
                 }
             });

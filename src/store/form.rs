@@ -1,92 +1,263 @@
-//! The form of a line: what is left of it when the client ID and the numbers are taken out.
+//! The form of a line: what is left of it when the client ID, the address and the values are taken out. A value is digits, and what
+//! stands between the digits of a time or an address.
 
-use super::bytes::put;
+use std::ops::Range;
+
+use super::bytes::{copy_bytes, put, put_first};
 
 /// In the form of a line: here stands the client ID.
-pub(super) const CLIENT: u8 = 1;
-/// In the form of a line: here stands a number.
-pub(super) const NUMBER: u8 = 2;
-/// Longer numbers do not fit.
-const DIGITS: usize = 18;
+const CLIENT: u8 = 1;
+/// Here stands a value.
+const VALUE: u8 = 2;
+/// Here stands the address.
+const ADDRESS: u8 = 3;
+/// At its beginning: as many bytes as the next byte says are those of the line before.
+const SAME: u8 = 4;
+/// Behind a part: more of the same text, or nothing.
+const NOTHING: u8 = 0;
+/// A line with more values has no form.
+const MOST_MARKS: usize = 32;
+/// The stamps of two lines are no longer.
+const STAMP: usize = 40;
+/// Longer texts are several parts, so that each is copied quickly.
+const PART: usize = 32;
 
 /// A text, and where in it something else stands if it is the form of a line.
 #[derive(Debug, Clone)]
-pub(super) struct Text {
+pub(crate) struct Form {
     pub(super) bytes: Box<[u8]>,
-    marks: Box<[u16]>,
+    /// How much of the line before it begins with.
+    same: usize,
+    parts: Box<[Part]>,
 }
 
-impl Text {
-    pub(super) fn new(text: &[u8]) -> Text {
-        let marks = (0..).zip(text).filter(|(_, byte)| **byte <= NUMBER).map(|(at, _)| at).collect();
-        Text { bytes: text.into(), marks }
+/// A piece of text, and what stands behind it.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    text: [u8; PART],
+    length: u8,
+    mark: u8,
+}
+
+impl Part {
+    fn new(text: &[u8], mark: u8) -> Part {
+        let mut part = Part { text: [0; PART], length: text.len() as u8, mark };
+        part.text[..text.len()].copy_from_slice(text);
+        part
     }
 
-    /// The parts between the marks, each with the mark behind it; and what follows the last one.
-    pub(super) fn parts(&self) -> (impl Iterator<Item = (&[u8], u8)>, &[u8]) {
-        let mut begin = 0;
-        let parts = self.marks.iter().map(move |mark| {
-            let (from, mark) = (begin, usize::from(*mark));
-            begin = mark + 1;
-            (&self.bytes[from..mark], self.bytes[mark])
-        });
-        (parts, &self.bytes[self.marks.last().map_or(0, |mark| usize::from(*mark) + 1)..])
+    #[inline]
+    fn text(&self) -> &[u8] {
+        &self.text[..usize::from(self.length).min(PART)]
+    }
+}
+
+/// What a line of a row is packed with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) client: &'a [u8],
+    pub(super) address: &'a [u8],
+    /// The line before; empty: none.
+    pub(super) before: &'a [u8],
+}
+
+/// Where that stands in the text to which a line is added.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    pub(crate) client: Range<usize>,
+    pub(crate) address: Range<usize>,
+    /// Where the line before begins.
+    pub(crate) before: usize,
+}
+
+impl Form {
+    pub(super) fn new(text: &[u8]) -> Form {
+        Form::with(text, |part| part.to_vec())
     }
 
-    /// Whether a line has this form, with its numbers if so.
-    pub(super) fn is_form_of(&self, mut line: &[u8], client: &[u8], numbers: &mut Vec<u8>) -> bool {
-        let (parts, last) = self.parts();
-        for (part, mark) in parts {
-            let Some(rest) = line.strip_prefix(part) else { return false };
-            let after = if mark == CLIENT { rest.strip_prefix(client) } else { put_number(rest, numbers) };
-            let Some(after) = after else { return false };
-            line = after;
+    /// The same form with its own text written in another way, by which no value and nothing of what [`is_same_everywhere`] changes.
+    pub(crate) fn written(&self, mut write: impl FnMut(&mut Vec<u8>, &[u8])) -> Form {
+        Form::with(&self.bytes, |part| {
+            let mut written = Vec::new();
+            write(&mut written, part);
+            written
+        })
+    }
+
+    fn with(text: &[u8], mut write: impl FnMut(&[u8]) -> Vec<u8>) -> Form {
+        let (same, words) = match text {
+            [SAME, same, words @ ..] => (usize::from(*same), words),
+            _ => (0, text),
+        };
+        let mut parts = Vec::new();
+        for piece in words.split_inclusive(|byte| is_mark(*byte)) {
+            let (part, mark) = match piece.split_last() {
+                Some((mark, part)) if is_mark(*mark) => (part, *mark),
+                _ => (piece, NOTHING),
+            };
+            let written = write(part);
+            let (whole, last) = written.as_chunks::<PART>();
+            parts.extend(whole.iter().map(|text| Part::new(text, NOTHING)));
+            parts.push(Part::new(last, mark));
         }
-        line == last
+        Form { bytes: text.into(), same, parts: parts.into() }
     }
-}
 
-/// Divides a line into its form and its numbers. False: it holds bytes that a form cannot have.
-pub(super) fn split(line: &[u8], client: &[u8], form: &mut Vec<u8>, numbers: &mut Vec<u8>) -> bool {
-    // The client ID is looked for where its first byte stands; a digit stands for the first byte of an empty one.
-    let first = client.first().copied().unwrap_or(b'0');
-    let (mut done, mut at) = (0, 0);
-    while let Some(&byte) = line.get(at) {
-        if byte == first && !client.is_empty() && line[at..].starts_with(client) {
-            form.extend_from_slice(&line[done..at]);
-            form.push(CLIENT);
-            at += client.len();
-        } else if byte.is_ascii_digit() {
-            form.extend_from_slice(&line[done..at]);
-            form.push(NUMBER);
-            let Some(after) = put_number(&line[at..], numbers) else { return false };
-            at = line.len() - after.len();
-        } else if byte <= NUMBER {
+    /// Whether a line has this form; if so, its values are added.
+    pub(super) fn fits(&self, line: &[u8], around: &Around<'_>, values: &mut Vec<u8>) -> bool {
+        let Some((same, mut rest)) = line.split_at_checked(self.same) else { return false };
+        if self.same > 0 && around.before.get(..self.same) != Some(same) {
             return false;
-        } else {
-            at += 1;
-            continue;
         }
+        for part in &self.parts {
+            let Some(after) = rest.strip_prefix(part.text()) else { return false };
+            rest = match part.mark {
+                NOTHING => after,
+                VALUE => {
+                    let length = value(after);
+                    if length == 0 {
+                        return false;
+                    }
+                    put(values, length as u64);
+                    put_first(values, after, length);
+                    &after[length..]
+                }
+                mark => {
+                    let name = if mark == CLIENT { around.client } else { around.address };
+                    let Some(after) = after.strip_prefix(name) else { return false };
+                    after
+                }
+            };
+        }
+        rest.is_empty()
+    }
+
+    /// Adds the line that has this form and these values.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, places: &Places, values: &mut &[u8]) {
+        let copy = |out: &mut Vec<u8>, from: Range<usize>| {
+            if from.start <= from.end && from.end <= out.len() {
+                out.extend_from_within(from);
+            }
+        };
+        if self.same > 0 {
+            copy(out, places.before..places.before + self.same);
+        }
+        for part in &self.parts {
+            let end = out.len() + usize::from(part.length);
+            out.extend_from_slice(&part.text);
+            out.truncate(end);
+            match part.mark {
+                NOTHING => {}
+                VALUE => copy_bytes(out, values),
+                CLIENT => copy(out, places.client.clone()),
+                _ => copy(out, places.address.clone()),
+            }
+        }
+    }
+}
+
+fn is_mark(byte: u8) -> bool {
+    matches!(byte, CLIENT..=ADDRESS)
+}
+
+/// Divides a line into its form and its values. False: it holds bytes that a form cannot have, or too many values.
+pub(super) fn split(line: &[u8], around: &Around<'_>, form: &mut Vec<u8>, values: &mut Vec<u8>) -> bool {
+    let names = |at: usize| {
+        let stands = |name: &[u8]| !name.is_empty() && line[at..].starts_with(name);
+        let client = stands(around.client).then_some((CLIENT, around.client.len()));
+        client.or_else(|| stands(around.address).then_some((ADDRESS, around.address.len())))
+    };
+    let same = stamp(line, around.before, |at| names(at).is_some());
+    if same > 0 {
+        form.extend([SAME, u8::try_from(same).unwrap_or(0)]);
+    }
+    let (mut done, mut at, mut marks) = (same, same, 0);
+    while let Some(&byte) = line.get(at) {
+        let (mark, length) = match names(at) {
+            Some(name) => name,
+            None if byte.is_ascii_digit() => {
+                let length = value(&line[at..]);
+                put(values, length as u64);
+                put_first(values, &line[at..], length);
+                (VALUE, length)
+            }
+            None if byte <= SAME => return false,
+            None => {
+                at += 1;
+                continue;
+            }
+        };
+        form.extend_from_slice(&line[done..at]);
+        form.push(mark);
+        marks += 1;
+        if marks > MOST_MARKS {
+            return false;
+        }
+        at += length;
         done = at;
     }
     form.extend_from_slice(&line[done..]);
     true
 }
 
-/// Puts down the number with which a text begins: its value, and its length if it begins with noughts. What follows it; none: it
-/// does not begin with one.
-fn put_number<'t>(text: &'t [u8], numbers: &mut Vec<u8>) -> Option<&'t [u8]> {
-    let (mut value, mut length) = (0, 0);
-    while let Some(digit) = text.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10)
-        && length < DIGITS
+/// How many bytes, with whole values in them, two lines of one row begin with alike, before any name: mostly the time.
+fn stamp(line: &[u8], before: &[u8], is_name: impl Fn(usize) -> bool) -> usize {
+    let alike = line.iter().zip(before).take(STAMP).enumerate();
+    let mut same = alike.take_while(|(at, (one, other))| one == other && is_same_everywhere(**one) && !is_name(*at)).count();
+    let digit = |text: &[u8], at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+    while same > 0 && digit(line, same - 1) && (digit(line, same) || digit(before, same)) {
+        same -= 1;
+    }
+    if line[..same].iter().any(u8::is_ascii_digit) { same } else { 0 }
+}
+
+/// Whether a byte is never escaped, however a text is written.
+fn is_same_everywhere(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\' | b'&' | b'<' | b'>')
+}
+
+/// How long the value is with which a text begins: 0: it does not begin with one.
+#[inline]
+fn value(text: &[u8]) -> usize {
+    let mut length = digits(text);
+    while let Some([between, next]) = text.get(length..).and_then(|rest| rest.first_chunk())
+        && length > 0
+        && matches!(between, b'.' | b':' | b'-' | b'T')
+        && next.is_ascii_digit()
     {
-        value = value * 10 + u64::from(digit);
         length += 1;
+        length += digits(text.get(length..).unwrap_or_default());
     }
-    let padded = text.first() == Some(&b'0') && length > 1;
-    put(numbers, value << 1 | u64::from(padded));
-    if padded {
-        put(numbers, length as u64);
+    length
+}
+
+/// With how many digits a text begins: eight bytes are looked at together.
+#[inline]
+fn digits(text: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some(eight) = text.get(count..).and_then(|rest| rest.first_chunk()) {
+        let values = u64::from_le_bytes(*eight) ^ 0x3030_3030_3030_3030;
+        // Above nine the highest bit of a byte is set, or carried into; what is carried further is above the first such byte.
+        let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+        if others != 0 {
+            return count + others.trailing_zeros() as usize / 8;
+        }
+        count += eight.len();
     }
-    (length > 0).then(|| &text[length..])
+    let rest = text.get(count..).unwrap_or_default();
+    count + rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn digits_are_counted(text in proptest::collection::vec(prop_oneof![4 => b'0'..=b'9', 1 => any::<u8>()], 0..40)) {
+            prop_assert_eq!(digits(&text), text.iter().take_while(|byte| byte.is_ascii_digit()).count());
+        }
+    }
 }

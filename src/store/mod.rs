@@ -21,15 +21,20 @@ mod sqlite;
 mod summary;
 mod table;
 mod text;
+mod texts;
 mod walk;
 
 pub use batch::{Batch, LogState};
+pub(crate) use bytes::put_address;
 pub use error::StoreError;
 pub use feed::{Feed, Since, Touched, Watcher};
+pub(crate) use form::{Form, Places};
+pub(crate) use packed::{Packer, View, Why};
 pub use query::{Filter, Order, Page, PageQuery, SortBy};
 pub use sqlite::{Settings, SqliteStore};
 pub use summary::{BrokerSum, ReasonSum, Summary};
 pub use table::Table;
+pub(crate) use texts::Text;
 pub use walk::{Cursor, Stored};
 
 use crate::model::{ClientKey, Event, Millis, Row};

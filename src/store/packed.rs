@@ -1,219 +1,228 @@
 //! Rows in few bytes, for a replay of millions of clients.
 //!
 //! A row of the model takes about a kilobyte in a dozen allocations; most of that says the same in every row. Here it is one run of
-//! bytes: texts that come again stand once in a list, and a line of evidence is the number of its form, with the client ID and the
-//! numbers taken out. What does not fit that is kept as it is: nothing is lost, whatever a stranger wrote.
+//! bytes: texts that come again stand once in a list, and a line of evidence is the number of its form, with the client ID, the address
+//! and the numbers taken out. What does not fit that is kept as it is: nothing is lost, whatever a stranger wrote.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::bytes::{put, put_bytes, put_digits, put_signed, take, take_array, take_byte, take_bytes, take_signed};
-use super::form::{CLIENT, Text, split};
+use super::bytes::{put, put_address, put_bytes, put_signed, take, take_array, take_byte, take_bytes, take_signed};
+use super::form::{Around, Places};
+use super::texts::{BROKER, Text, Texts, WHY};
 use crate::model::{Field, Identity, Millis, Reason, Row};
 
-/// How many texts are kept once; further ones stand in their rows. Strangers can fill it, so it is bounded.
-const TEXTS: usize = 4096;
-/// A longer text is no form of a line.
-const LONGEST: usize = 1024;
-/// The places of texts in a row: the broker's name, the reason, the lists, and each line of evidence.
-const PLACES: usize = LINES + 8;
-const BROKER: usize = 0;
-const REASON: usize = 1;
-const LISTS: usize = 2;
-const LINES: usize = 3;
-/// The numbers of few lines take more bytes.
-const USUAL_NUMBERS: usize = 48;
-
+/// In the order in which they are declared, as those of the reasons.
 const FIELDS: [Field; 7] =
     [Field::ClientId, Field::IpAddress, Field::Ts, Field::Username, Field::PasswordProvided, Field::TlsUsed, Field::Reason];
 const IDENTITIES: [Identity; 4] = [Identity::ClientId, Identity::Certificate, Identity::Username, Identity::Address];
 
-/// The texts that many rows have in common.
+/// Packs rows.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Texts {
-    list: Vec<Text>,
-    places: HashMap<Box<[u8]>, u32>,
-    form: Vec<u8>,
-    numbers: Vec<u8>,
-    /// What stood last in each place of a row.
-    recent: [u32; PLACES],
+pub(crate) struct Packer {
+    pub(super) texts: Texts,
+    /// The row that was packed last.
+    pub(super) record: Vec<u8>,
+    why: Vec<u8>,
+    address: Vec<u8>,
 }
 
-impl Texts {
-    /// The number of a text, if it stands in the list or there is room for it. Mostly it is the one that stood last in this place of
-    /// a row.
-    fn number(&mut self, place: usize, text: &[u8]) -> Option<u32> {
-        let recent = self.recent.get(place).copied().unwrap_or_default();
-        if self.list.get(recent as usize).is_some_and(|known| *known.bytes == *text) {
-            return Some(recent);
-        }
-        let at = match self.places.get(text) {
-            Some(at) => *at,
-            None if self.list.len() >= TEXTS || text.len() > LONGEST => return None,
-            None => {
-                let at = u32::try_from(self.list.len()).ok()?;
-                self.list.push(Text::new(text));
-                self.places.insert(text.into(), at);
-                at
-            }
-        };
-        self.recent.get_mut(place).into_iter().for_each(|recent| *recent = at);
-        Some(at)
+impl Packer {
+    /// Packs a row, and shows it.
+    pub(crate) fn packed(&mut self, row: &Row) -> View<'_> {
+        self.key(&row.broker, row.identity, &row.client_id);
+        self.rest(row, row.attempts, row.first_ts);
+        View::read(&self.texts, &self.record)
     }
 
-    fn put_text(&mut self, place: usize, text: &[u8], out: &mut Vec<u8>) {
-        match self.number(place, text) {
-            Some(at) => put(out, u64::from(at) + 1),
-            None => {
-                put(out, 0);
-                put_bytes(out, text);
-            }
-        }
+    /// Begins a record with what a row is found by: the same bytes for the same key.
+    pub(super) fn key(&mut self, broker: &str, identity: Identity, client_id: &str) {
+        self.record.clear();
+        self.record.push(identity as u8);
+        self.texts.put(BROKER, broker.as_bytes(), &mut self.record);
+        put_bytes(&mut self.record, client_id.as_bytes());
     }
 
-    fn text<'a>(&'a self, from: &mut &'a [u8]) -> &'a [u8] {
-        match take(from) {
-            0 => take_bytes(from),
-            at => self.list.get(usize::try_from(at - 1).unwrap_or(usize::MAX)).map_or(&[], |text| &text.bytes),
-        }
-    }
-
-    /// What a row is found by: the same bytes for the same key.
-    pub(super) fn key(&mut self, broker: &str, identity: Identity, client_id: &str, out: &mut Vec<u8>) {
-        out.push(position(&IDENTITIES, &identity));
-        self.put_text(BROKER, broker.as_bytes(), out);
-        put_bytes(out, client_id.as_bytes());
-    }
-
-    /// The whole row, after its key.
-    pub(super) fn pack(&mut self, row: &Row, out: &mut Vec<u8>) {
-        put_signed(out, row.ts);
-        put_signed(out, row.first_ts.wrapping_sub(row.ts));
-        put(out, row.attempts);
+    /// The row after its key.
+    pub(super) fn rest(&mut self, row: &Row, attempts: u64, first_ts: Millis) {
+        let Packer { texts, record, why, address } = self;
+        put_signed(record, row.ts);
+        put_signed(record, first_ts.wrapping_sub(row.ts));
+        put(record, attempts);
         let flag = |flag: Option<bool>| flag.map_or(0, |flag| 1 + u8::from(flag));
-        let address = match row.ip_address {
+        let family = match row.ip_address {
             None => 0,
             Some(IpAddr::V4(_)) => 1,
             Some(IpAddr::V6(_)) => 2,
         };
-        out.push(flag(row.password_provided) | flag(row.tls_used) << 2 | address << 4 | u8::from(row.username.is_some()) << 6);
+        record.push(flag(row.password_provided) | flag(row.tls_used) << 2 | family << 4 | u8::from(row.username.is_some()) << 6);
         match row.ip_address {
             None => {}
-            Some(IpAddr::V4(ip)) => out.extend_from_slice(&ip.octets()),
-            Some(IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),
+            Some(IpAddr::V4(ip)) => record.extend_from_slice(&ip.octets()),
+            Some(IpAddr::V6(ip)) => record.extend_from_slice(&ip.octets()),
         }
         if let Some(username) = &row.username {
-            put_bytes(out, username.as_bytes());
+            put_bytes(record, username.as_bytes());
         }
-        out.push(position(Reason::ALL, &row.reason_code));
-        self.put_text(REASON, row.reason.as_bytes(), out);
-        let mut list = std::mem::take(&mut self.form);
-        list.clear();
-        list.push(u8::try_from(row.alternatives.len()).unwrap_or(u8::MAX));
-        list.extend(row.alternatives.iter().map(|reason| position(Reason::ALL, reason)));
-        list.extend(row.inferred.iter().map(|field| position(&FIELDS, field)));
-        self.put_text(LISTS, &list, out);
-        self.form = list;
-        put(out, row.evidence.len() as u64);
-        for (place, line) in row.evidence.iter().enumerate() {
-            self.put_line(LINES + place, line.as_bytes(), row.client_id.as_bytes(), out);
+        why.clear();
+        why.push(row.reason_code as u8);
+        put(why, row.alternatives.len() as u64);
+        why.extend(row.alternatives.iter().map(|reason| *reason as u8));
+        put(why, row.inferred.len() as u64);
+        why.extend(row.inferred.iter().map(|field| *field as u8));
+        why.extend_from_slice(row.reason.as_bytes());
+        texts.put(WHY, why, record);
+        address.clear();
+        row.ip_address.into_iter().for_each(|ip| put_address(address, ip));
+        put(record, row.evidence.len() as u64);
+        let mut around = Around { client: row.client_id.as_bytes(), address, before: &[] };
+        for (number, line) in row.evidence.iter().enumerate() {
+            texts.put_line(number, line.as_bytes(), &around, record);
+            around.before = line.as_bytes();
         }
     }
+}
 
-    /// The row that was packed.
-    pub(super) fn unpack(&self, from: &[u8]) -> Row {
-        let mut row = blank();
-        self.unpack_into(from, &mut row);
-        row
-    }
+/// A packed row, of which nothing was copied.
+#[derive(Debug, Clone)]
+pub(crate) struct View<'a> {
+    pub(crate) identity: Identity,
+    pub(crate) broker: Text<'a>,
+    pub(crate) client_id: &'a [u8],
+    pub(crate) ts: Millis,
+    pub(crate) first_ts: Millis,
+    pub(crate) attempts: u64,
+    pub(crate) password_provided: Option<bool>,
+    pub(crate) tls_used: Option<bool>,
+    pub(crate) ip_address: Option<IpAddr>,
+    pub(crate) username: Option<&'a [u8]>,
+    /// To be read with [`Why::read`].
+    pub(crate) why: Text<'a>,
+    pub(crate) evidence: Lines<'a>,
+}
 
-    /// The same in the place of another row, whose memory it takes.
-    pub(super) fn unpack_into<'a>(&'a self, mut from: &'a [u8], row: &mut Row) {
-        let from = &mut from;
-        row.identity = IDENTITIES.get(usize::from(take_byte(from))).copied().unwrap_or(Identity::ClientId);
-        set(&mut row.broker, self.text(from));
+impl<'a> View<'a> {
+    /// Reads a packed row.
+    #[inline]
+    pub(super) fn read(texts: &'a Texts, record: &'a [u8]) -> View<'a> {
+        let mut rest = record;
+        let from = &mut rest;
+        let identity = IDENTITIES.get(usize::from(take_byte(from))).copied().unwrap_or(Identity::ClientId);
+        let broker = texts.take(from);
         let client_id = take_bytes(from);
-        set(&mut row.client_id, client_id);
-        row.ts = take_signed(from);
-        row.first_ts = take_signed(from).wrapping_add(row.ts);
-        row.attempts = take(from);
+        let ts = take_signed(from);
+        let first_ts = take_signed(from).wrapping_add(ts);
+        let attempts = take(from);
         let flags = take_byte(from);
         let flag = |bits: u8| (bits & 3 != 0).then_some(bits & 3 == 2);
-        (row.password_provided, row.tls_used) = (flag(flags), flag(flags >> 2));
-        row.ip_address = match flags >> 4 & 3 {
+        let (password_provided, tls_used) = (flag(flags), flag(flags >> 2));
+        let ip_address = match flags >> 4 & 3 {
             1 => Some(IpAddr::from(take_array::<4>(from))),
             2 => Some(IpAddr::from(take_array::<16>(from))),
             _ => None,
         };
-        row.username = (flags & 64 != 0).then(|| owned(take_bytes(from).to_vec()));
-        let reason_of = |byte: u8| Reason::ALL.get(usize::from(byte)).copied().unwrap_or(Reason::Other);
-        row.reason_code = reason_of(take_byte(from));
-        set(&mut row.reason, self.text(from));
-        let list = self.text(from);
-        let (alternatives, inferred) = list.split_at_checked(1 + usize::from(list.first().copied().unwrap_or(0))).unwrap_or((list, &[]));
+        let username = (flags & 64 != 0).then(|| take_bytes(from));
+        let why = texts.take(from);
+        let evidence = Lines { left: take(from), from, texts };
+        View { identity, broker, client_id, ts, first_ts, attempts, password_provided, tls_used, ip_address, username, why, evidence }
+    }
+
+    /// The row, in the memory of another one.
+    pub(super) fn unpack(&self, row: &mut Row, lines: &mut Vec<u8>) {
+        row.identity = self.identity;
+        set(&mut row.broker, self.broker.bytes());
+        set(&mut row.client_id, self.client_id);
+        (row.ts, row.first_ts, row.attempts) = (self.ts, self.first_ts, self.attempts);
+        (row.password_provided, row.tls_used, row.ip_address) = (self.password_provided, self.tls_used, self.ip_address);
+        row.username = self.username.map(|username| String::from_utf8_lossy(username).into_owned());
+        let why = Why::read(self.why.bytes());
+        row.reason_code = why.code;
+        set(&mut row.reason, why.reason);
         row.alternatives.clear();
-        row.alternatives.extend(alternatives.iter().skip(1).map(|byte| reason_of(*byte)));
+        row.alternatives.extend(why.alternatives());
         row.inferred.clear();
-        row.inferred.extend(inferred.iter().filter_map(|byte| FIELDS.get(usize::from(*byte)).copied()));
-        let lines = usize::try_from(take(from)).unwrap_or(0).min(from.len());
-        row.evidence.resize_with(lines, String::new);
-        for text in &mut row.evidence {
-            let mut line = std::mem::take(text).into_bytes();
-            line.clear();
-            self.line(client_id, from, &mut line);
-            *text = owned(line);
+        row.inferred.extend(why.inferred());
+        let mut places = Places::default();
+        lines.clear();
+        lines.extend_from_slice(self.client_id);
+        places.client = 0..lines.len();
+        self.ip_address.into_iter().for_each(|ip| put_address(lines, ip));
+        places.address = places.client.end..lines.len();
+        let mut evidence = self.evidence.clone();
+        let mut count = 0;
+        while let Some(line) = evidence.next() {
+            let begin = lines.len();
+            match line {
+                Text::Own(text) => lines.extend_from_slice(text),
+                Text::Kept(_, form) => form.write(lines, &places, evidence.values()),
+            }
+            places.before = begin;
+            if count == row.evidence.len() {
+                row.evidence.push(String::new());
+            }
+            set(&mut row.evidence[count], &lines[begin..]);
+            count += 1;
         }
+        row.evidence.truncate(count);
+    }
+}
+
+/// The lines of evidence of a packed row.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines<'a> {
+    left: u64,
+    from: &'a [u8],
+    texts: &'a Texts,
+}
+
+impl<'a> Lines<'a> {
+    /// The next line, or the form of it: then its values must be taken before the line after it.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Text<'a>> {
+        if self.left == 0 || self.from.is_empty() {
+            return None;
+        }
+        self.left -= 1;
+        Some(self.texts.take(&mut self.from))
     }
 
-    /// A line of evidence: the number of its form, then its numbers; or 0 and the line.
-    fn put_line(&mut self, place: usize, line: &[u8], client: &[u8], out: &mut Vec<u8>) {
-        self.numbers.clear();
-        // Mostly it has the form of the line that stood last in its place.
-        let recent = self.recent.get(place).copied().unwrap_or_default();
-        let known = self.list.get(recent as usize).is_some_and(|form| form.is_form_of(line, client, &mut self.numbers));
-        let number = if known { Some(recent) } else { self.form_of(place, line, client) };
-        match number {
-            Some(number) => {
-                put(out, u64::from(number) + 1);
-                out.extend_from_slice(&self.numbers);
-            }
-            None => {
-                put(out, 0);
-                put_bytes(out, line);
-            }
-        }
+    /// From here a form takes its values.
+    #[inline]
+    pub(crate) fn values(&mut self) -> &mut &'a [u8] {
+        &mut self.from
+    }
+}
+
+/// Why a client was refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Why<'a> {
+    pub(crate) code: Reason,
+    pub(crate) reason: &'a [u8],
+    alternatives: &'a [u8],
+    inferred: &'a [u8],
+}
+
+impl<'a> Why<'a> {
+    /// Reads what a packed row holds of it.
+    pub(crate) fn read(mut from: &'a [u8]) -> Why<'a> {
+        let from = &mut from;
+        let code = reason_of(&take_byte(from)).unwrap_or(Reason::Other);
+        let (alternatives, inferred) = (take_bytes(from), take_bytes(from));
+        Why { code, reason: from, alternatives, inferred }
     }
 
-    /// The number of a line's form, if it has one; its numbers are put down.
-    fn form_of(&mut self, place: usize, line: &[u8], client: &[u8]) -> Option<u32> {
-        let mut form = std::mem::take(&mut self.form);
-        form.clear();
-        self.numbers.clear();
-        let number = if split(line, client, &mut form, &mut self.numbers) { self.number(place, &form) } else { None };
-        self.form = form;
-        number
+    /// Other reasons that it may have been.
+    pub(crate) fn alternatives(&self) -> impl Iterator<Item = Reason> + 'a {
+        self.alternatives.iter().filter_map(reason_of)
     }
 
-    fn line(&self, client: &[u8], from: &mut &[u8], line: &mut Vec<u8>) {
-        let number = take(from);
-        if number == 0 {
-            return line.extend_from_slice(take_bytes(from));
-        }
-        let Some(form) = self.list.get(usize::try_from(number - 1).unwrap_or(usize::MAX)) else { return };
-        line.reserve(form.bytes.len() + client.len() + USUAL_NUMBERS);
-        let (parts, last) = form.parts();
-        for (part, mark) in parts {
-            line.extend_from_slice(part);
-            if mark == CLIENT {
-                line.extend_from_slice(client);
-            } else {
-                let value = take(from);
-                let width = if value & 1 == 1 { usize::try_from(take(from)).unwrap_or(0) } else { 0 };
-                put_digits(line, value >> 1, width);
-            }
-        }
-        line.extend_from_slice(last);
+    /// What of the row is not certain.
+    pub(crate) fn inferred(&self) -> impl Iterator<Item = Field> + 'a {
+        self.inferred.iter().filter_map(|byte| FIELDS.get(usize::from(*byte)).copied())
     }
+}
+
+fn reason_of(byte: &u8) -> Option<Reason> {
+    Reason::ALL.get(usize::from(*byte)).copied()
 }
 
 /// A row that says nothing.
@@ -242,15 +251,23 @@ pub(super) fn blank() -> Row {
 
 /// The key of a packed row, and what of it says when and how often.
 pub(super) struct Known<'a> {
-    /// The bytes that [`Texts::key`] made.
+    /// The bytes that [`Packer::key`] made.
     pub(super) key: &'a [u8],
     pub(super) client_id: &'a [u8],
-    pub(super) ts: Millis,
-    pub(super) first_ts: Millis,
-    pub(super) attempts: u64,
+    rest: &'a [u8],
+}
+
+impl Known<'_> {
+    /// Time of the last attempt, of the first, and how many there were.
+    pub(super) fn counts(&self) -> (Millis, Millis, u64) {
+        let mut from = self.rest;
+        let ts = take_signed(&mut from);
+        (ts, take_signed(&mut from).wrapping_add(ts), take(&mut from))
+    }
 }
 
 /// Reads the beginning of a packed row.
+#[inline]
 pub(super) fn known(record: &[u8]) -> Known<'_> {
     let mut rest = record;
     let from = &mut rest;
@@ -259,26 +276,15 @@ pub(super) fn known(record: &[u8]) -> Known<'_> {
         take_bytes(from);
     }
     let client_id = take_bytes(from);
-    let key = &record[..record.len() - from.len()];
-    let ts = take_signed(from);
-    let first_ts = take_signed(from).wrapping_add(ts);
-    Known { key, client_id, ts, first_ts, attempts: take(from) }
-}
-
-fn position<T: PartialEq>(list: &[T], one: &T) -> u8 {
-    list.iter().position(|other| other == one).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
+    let (key, rest) = record.split_at(record.len() - from.len());
+    Known { key, client_id, rest }
 }
 
 fn set(text: &mut String, bytes: &[u8]) {
-    text.clear();
-    match std::str::from_utf8(bytes) {
-        Ok(known) => text.push_str(known),
-        Err(_) => text.push_str(&String::from_utf8_lossy(bytes)),
+    if text.as_bytes() != bytes {
+        text.clear();
+        text.push_str(&String::from_utf8_lossy(bytes));
     }
-}
-
-fn owned(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[cfg(test)]

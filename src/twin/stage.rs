@@ -147,8 +147,11 @@ impl Twins {
 
     /// Takes one attempt in. `reread` goes with it.
     pub fn push(&mut self, broker: &str, log: LogId, attempt: Attempt, reread: bool, now: Millis, out: &mut Out<'_>) {
-        self.log(broker, log);
-        let Some(known) = self.brokers.get_mut(broker) else { return out(attempt, reread) };
+        let known = match self.brokers.get_mut(broker) {
+            Some(known) => known,
+            None => self.brokers.entry(broker.to_owned()).or_default(),
+        };
+        known.logs.entry(log).or_default();
         let alone = known.logs.len() < 2 && known.held.is_empty() && known.halves.is_empty();
         let has_twin = matches!(&attempt, Attempt::Refused(row) if row.twin.is_some());
         if alone && !has_twin {

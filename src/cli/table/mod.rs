@@ -3,6 +3,7 @@
 mod csv;
 mod grid;
 mod json;
+mod lines;
 
 #[cfg(test)]
 mod tests;
@@ -50,8 +51,9 @@ pub fn stream(out: &mut dyn Write, table: &Table, format: Format, look: &Look) -
         Format::Table => grid::write(out, &table.rows().collect::<Vec<_>>(), None, look)?,
         Format::Json => json::array(out, table.rows())?,
         Format::Ndjson => {
-            let mut lines = json::Lines::default();
-            table.each(|row| lines.write(out, row))?;
+            let mut lines = lines::Lines::default();
+            table.views().try_for_each(|row| lines.write(out, &row))?;
+            lines.finish(out)?;
         }
         Format::Csv => csv::write(out, table.rows())?,
     }
