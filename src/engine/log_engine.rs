@@ -232,6 +232,9 @@ pub(super) struct Streams {
     key: Vec<u8>,
 }
 
+/// The key of a writer that no wrapper names.
+const NOBODY: &[u8] = &[0, 0, 0];
+
 #[derive(Debug)]
 pub(super) struct Writer {
     key: Vec<u8>,
@@ -244,21 +247,27 @@ impl Streams {
     /// The stream of this process.
     fn of(&mut self, id: &StreamId<'_>, declared: &Option<TimeFormat>) -> Option<&mut Stream> {
         self.turn += 1;
+        let nobodys = |writer: &Writer| id.is_empty() && writer.key == NOBODY;
+        if !self.list.get(self.last).is_some_and(nobodys) {
+            self.last = self.place_of(id, declared);
+        }
+        let writer = self.list.get_mut(self.last)?;
+        writer.turn = self.turn;
+        Some(&mut writer.stream)
+    }
+
+    fn place_of(&mut self, id: &StreamId<'_>, declared: &Option<TimeFormat>) -> usize {
         self.key.clear();
         for part in [id.container, id.host, id.ident, id.pid] {
             self.key.extend_from_slice(part);
             self.key.push(0);
         }
         self.key.pop();
-        if self.list.get(self.last).is_none_or(|writer| writer.key != self.key) {
-            self.last = match self.list.iter().position(|writer| writer.key == self.key) {
-                Some(at) => at,
-                None => self.add(Stream::new(declared.clone())),
-            };
+        let is = |writer: &Writer| writer.key == self.key;
+        if self.list.get(self.last).is_some_and(is) {
+            return self.last;
         }
-        let writer = self.list.get_mut(self.last)?;
-        writer.turn = self.turn;
-        Some(&mut writer.stream)
+        self.list.iter().position(is).unwrap_or_else(|| self.add(Stream::new(declared.clone())))
     }
 
     /// A process that was not heard of takes the place of the one that was silent longest, if there are too many.

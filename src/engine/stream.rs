@@ -18,7 +18,7 @@ use crate::grammar::{Captures, Colours, Continues, Fact, Framing, Grammar, Heard
 use crate::model::{Attempt, Millis};
 use crate::record::time::{Stamp, TimeContext, TimeFormat};
 use crate::record::{
-    Echo, Found, Gathered, Grown, HeaderReader, HeaderState, MARK, Parts, Torn, Unfinished, Values, begins, colours_off, echoes, scrubbed,
+    Echo, Found, Gathered, Grown, HeaderReader, HeaderState, MARK, Parts, Torn, Unfinished, Values, begun, colours_off, echoed, scrubbed,
 };
 use crate::text::escaped;
 

@@ -6,19 +6,19 @@ use std::ops::Range;
 use super::decode;
 use super::fact::{Fact, Kind};
 
-/// The values of one match, as ranges of the record.
+/// The values of one match, as ranges of the record. Small, because it is handed on by value.
 #[derive(Debug, Clone, Copy)]
 pub struct Captures {
-    /// One bit for each fact that was captured; what stands below for others means nothing.
+    /// One bit for each fact that was captured: most questions are for facts that were not.
     present: u32,
-    ranges: [(u32, u32); Fact::COUNT],
-    kinds: [Kind; Fact::COUNT],
+    /// How many of the places below are taken, in the order in which facts were captured.
+    count: u8,
     /// The record can be divided in more than one way; the free texts are the longest-first reading.
     pub ambiguous: bool,
+    facts: [Fact; Captures::MOST],
+    kinds: [Kind; Captures::MOST],
+    ranges: [(u32, u32); Captures::MOST],
 }
-
-/// What stood for a fact before it was set.
-pub(super) type Before = Option<(u32, u32, Kind)>;
 
 impl Default for Captures {
     fn default() -> Captures {
@@ -37,8 +37,18 @@ impl PartialEq for Captures {
 impl Eq for Captures {}
 
 impl Captures {
+    /// So many facts can one record have, besides the texts that mean nothing, which are not kept. The loader refuses rules with more.
+    pub const MOST: usize = 12;
+
     /// Nothing.
-    pub const NONE: Captures = Captures { present: 0, ranges: [(0, 0); Fact::COUNT], kinds: [Kind::Text; Fact::COUNT], ambiguous: false };
+    pub const NONE: Captures = Captures {
+        present: 0,
+        count: 0,
+        ambiguous: false,
+        facts: [Fact::Ignored; Captures::MOST],
+        kinds: [Kind::Text; Captures::MOST],
+        ranges: [(0, 0); Captures::MOST],
+    };
 
     /// The value captured for a fact, with what its kind says of its encoding undone.
     pub fn value<'a>(&self, fact: Fact, record: &'a [u8]) -> Option<Cow<'a, [u8]>> {
@@ -56,19 +66,26 @@ impl Captures {
     }
 
     /// Where a fact stands in the record.
+    #[inline]
     pub fn range(&self, fact: Fact) -> Option<Range<usize>> {
-        let (start, end) = self.ranges[fact as usize];
-        self.has(fact).then_some(start as usize..end as usize)
+        let (start, end) = self.ranges[self.place(fact)?];
+        Some(start as usize..end as usize)
     }
 
     /// Whether a fact was captured.
+    #[inline]
     pub fn has(&self, fact: Fact) -> bool {
         self.present & (1 << fact as u32) != 0
     }
 
     /// The kind as which a fact was captured.
     pub fn kind(&self, fact: Fact) -> Kind {
-        if self.has(fact) { self.kinds[fact as usize] } else { Kind::Text }
+        self.place(fact).map_or(Kind::Text, |at| self.kinds[at])
+    }
+
+    #[inline]
+    fn place(&self, fact: Fact) -> Option<usize> {
+        if self.has(fact) { self.facts.iter().position(|known| *known == fact) } else { None }
     }
 
     /// The facts that were captured.
@@ -78,36 +95,35 @@ impl Captures {
 
     /// Where the first of the client's own texts ends.
     pub(super) fn first_free_end(&self) -> usize {
-        let free = self.facts().filter(|fact| *fact != Fact::Ignored && self.kind(*fact).is_free());
+        let free = self.facts().filter(|fact| self.kind(*fact).is_free());
         free.filter_map(|fact| self.range(fact)).min_by_key(|range| range.start).map_or(0, |range| range.end)
     }
 
+    /// Notes where a fact stands; a text that means nothing is not noted.
+    #[inline]
     pub(crate) fn set(&mut self, fact: Fact, kind: Kind, start: usize, end: usize) {
-        self.present |= 1 << fact as u32;
-        self.ranges[fact as usize] = (start as u32, end as u32);
-        self.kinds[fact as usize] = kind;
+        if fact == Fact::Ignored {
+            return;
+        }
+        self.put(self.place(fact).map_or(self.count, |at| at as u8), fact, kind, start, end);
     }
 
-    /// What stands for a fact now.
-    pub(super) fn before(&self, fact: Fact) -> Before {
-        let (start, end) = self.ranges[fact as usize];
-        self.has(fact).then_some((start, end, self.kinds[fact as usize]))
-    }
-
-    /// Undoes what was set since.
-    pub(super) fn undo(&mut self, fact: Fact, before: Before) {
-        match before {
-            Some((start, end, kind)) => self.set(fact, kind, start as usize, end as usize),
-            None => self.present &= !(1 << fact as u32),
+    /// Notes where a fact stands, in a place that is this fact's alone; those before it are taken, or will be.
+    #[inline]
+    pub(super) fn put(&mut self, place: u8, fact: Fact, kind: Kind, start: usize, end: usize) {
+        let at = usize::from(place);
+        if at < Captures::MOST {
+            (self.facts[at], self.kinds[at], self.ranges[at]) = (fact, kind, (start as u32, end as u32));
+            self.count = self.count.max(place + 1);
+            self.present |= 1 << fact as u32;
         }
     }
 
     /// Takes over what was captured in a part of the record that begins at `offset`.
     pub(super) fn take_in(&mut self, other: &Captures, offset: usize) {
-        for fact in other.facts() {
-            if let Some(range) = other.range(fact) {
-                self.set(fact, other.kind(fact), range.start + offset, range.end + offset);
-            }
+        for at in 0..usize::from(other.count) {
+            let (start, end) = other.ranges[at];
+            self.set(other.facts[at], other.kinds[at], start as usize + offset, end as usize + offset);
         }
         self.ambiguous |= other.ambiguous;
     }

@@ -42,6 +42,22 @@ impl Ends {
     }
 }
 
+/// The first bytes of a text, to be compared with what stands somewhere in another one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begin(End);
+
+impl Begin {
+    pub(super) fn new(text: &[u8]) -> Begin {
+        Begin(End::new(first(text), text.len()))
+    }
+
+    /// Whether `other` begins with `text`, of which these are the first bytes.
+    #[inline]
+    pub(super) fn of(self, text: &[u8], other: &[u8]) -> bool {
+        other.len() >= text.len() && self.0.fits(first(other)) && (text.len() <= BYTES || other.starts_with(text))
+    }
+}
+
 /// Some bytes of a text's end as a number.
 #[derive(Debug, Clone, Copy, Default)]
 struct End {
@@ -93,6 +109,9 @@ mod tests {
             assert!(Ends::new(before, b"").fit(Sample::of(before)));
             assert_eq!(Ends::new(before, b"").fit(Sample::of(b"x")), count == 0);
             assert_eq!(Ends::new(b"", after).fit(Sample::of(b"x")), count == 0);
+            for other in [&b"Client pump"[..], b"Client", b"Client pump disconnected.", b"", b"Client pump disconnectet.", b"D"] {
+                assert_eq!(Begin::new(before).of(before, other), other.starts_with(before));
+            }
             assert_eq!(Ends::new(before, b"").may_begin(None), count == 0);
             assert_eq!(Ends::new(before, b"").may_begin(Some(b'x')), count == 0);
         }

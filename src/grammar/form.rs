@@ -164,10 +164,15 @@ pub struct Multiline {
 
 impl Multiline {
     /// Whether this message begins such a record and is not the whole of it.
+    #[inline]
     pub fn is_torn(&self, message: &[u8]) -> bool {
         let fits = |patterns: &[Matcher]| patterns.iter().any(|pattern| pattern.run(message).is_some());
-        // Most messages end as a whole one does, or begin otherwise.
-        !self.has_end(message) && self.first.run(message).is_some() && !self.is_whole(message) && !fits(&self.unless)
+        // Most messages begin otherwise, or end as a whole one does.
+        self.first.may_fit(message)
+            && !self.has_end(message)
+            && self.first.run(message).is_some()
+            && !self.is_whole(message)
+            && !fits(&self.unless)
     }
 
     fn has_end(&self, message: &[u8]) -> bool {

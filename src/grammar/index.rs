@@ -1,11 +1,11 @@
 //! Which of a grammar's rules a message can be for at all, told by its first and last bytes.
 //!
 //! A pattern is anchored at both ends, and most begin or end with literal text. So the ways of all rules stand in one list, the
-//! most specific first, each with up to eight bytes of both ends; a message is compared with a number at each end, and of a
-//! hundred ways two or three are left to be tried.
+//! most specific first, each with up to eight bytes of both ends; a message is compared with a number at each end. Of those that are left, the
+//! first is mostly the one; where it is not, the others must find their rarest bytes in the message before they are tried.
 
 use super::ends::{Ends, Sample};
-use super::rule::Rule;
+use super::rule::{Outcome, Rule};
 use super::way::{FieldPattern, How, Way};
 
 /// The ways of all rules, the most specific first; of two that are equally specific, the one that stands first in the file. One list
@@ -16,13 +16,65 @@ pub(super) struct Index {
     lists: Vec<Vec<Entry>>,
     /// The list of each first byte.
     by_first: Vec<u16>,
+    /// For each rule, the ways that can divide its records otherwise and mean something else.
+    rivals: Vec<Vec<(usize, usize)>>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    rule: usize,
-    way: usize,
+    rule: u32,
+    way: u32,
     ends: Ends,
+    /// What it needs in the message, besides.
+    needs: Option<[u8; NEEDS]>,
+}
+
+/// So many different bytes of a way's texts are looked for.
+const NEEDS: usize = 4;
+
+/// What most texts hold, the commonest first; other bytes are rarer.
+const COMMON: &[u8] = b" etaoinsrhldcumfpgwybvkxjqz.0123456789";
+
+/// The rarest bytes that any text holds which this way takes; where it has fewer, some of them twice.
+fn needs(way: &Way) -> Option<[u8; NEEDS]> {
+    let How::Pattern(_) = way.how else { return None };
+    let mut bytes: Vec<u8> = way.others.iter().chain([&way.literal]).flatten().copied().collect();
+    let rareness = |byte: &u8| match COMMON.iter().position(|common| common == byte) {
+        Some(place) => place,
+        None => COMMON.len() + usize::from(!byte.is_ascii_alphabetic()),
+    };
+    bytes.sort_by_key(|byte| (std::cmp::Reverse(rareness(byte)), *byte));
+    bytes.dedup();
+    let first = *bytes.first()?;
+    Some(std::array::from_fn(|at| bytes.get(at).copied().unwrap_or(first)))
+}
+
+/// Which bytes a text holds.
+struct Held([bool; 256]);
+
+impl Held {
+    fn by(text: &[u8]) -> Held {
+        let mut held = [false; 256];
+        text.iter().for_each(|byte| held[usize::from(*byte)] = true);
+        Held(held)
+    }
+
+    fn all(&self, needs: [u8; NEEDS]) -> bool {
+        needs.iter().all(|byte| self.0[usize::from(*byte)])
+    }
+}
+
+/// The ways of rules that differ from this one in their literal text only: where the free texts of its records can be divided in several ways, they may
+/// read another outcome in them.
+fn rivals(best: &Rule, rules: &[Rule]) -> Vec<(usize, usize)> {
+    let ends = |rule: &Rule| matches!(rule.outcome, Outcome::Refused | Outcome::Accepted | Outcome::Proxied);
+    if !ends(best) || !best.ways.iter().any(|way| way.free) {
+        return Vec::new();
+    }
+    let others = rules.iter().enumerate().filter(|(_, rule)| ends(rule) && rule.outcome != best.outcome);
+    let ways = others.flat_map(|(at, rule)| rule.ways.iter().enumerate().map(move |(of, way)| (at, of, way)));
+    let alike = ways.filter(|(.., way)| way.free && best.ways.iter().any(|mine| mine.facts == way.facts));
+    alike.map(|(rule, way, _)| (rule, way)).collect()
 }
 
 /// The ends that the message must have, where this is the pattern of it.
@@ -40,8 +92,9 @@ impl Index {
         let mut ways: Vec<(usize, usize, &Way)> = ways.collect();
         ways.sort_by_key(|(.., way)| std::cmp::Reverse(way.rank));
         let entry = |(rule, way, of): (usize, usize, &Way)| Entry {
-            rule,
-            way,
+            rule: rule as u32,
+            way: way as u32,
+            needs: needs(of),
             ends: match &of.how {
                 How::Pattern(matcher) => matcher.ends,
                 How::Fields(fields) => fields.iter().find_map(|field| message_ends(field, message?)).unwrap_or_default(),
@@ -50,7 +103,8 @@ impl Index {
         };
         let entries: Vec<Entry> = ways.into_iter().map(entry).collect();
         let beginning = |byte: Option<u8>| entries.iter().filter(|entry| entry.ends.may_begin(byte)).copied().collect::<Vec<_>>();
-        let mut index = Index { lists: vec![beginning(None)], by_first: Vec::new() };
+        let mut index =
+            Index { lists: vec![beginning(None)], by_first: Vec::new(), rivals: rules.iter().map(|rule| rivals(rule, rules)).collect() };
         for byte in 0..=u8::MAX {
             let list = beginning(Some(byte));
             let own = list.len() > index.lists[0].len();
@@ -60,11 +114,29 @@ impl Index {
         index
     }
 
-    /// The ways that could take this text, by the places of rule and way.
-    pub(super) fn candidates(&self, text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    /// The ways that can divide a record of this rule otherwise and mean something else.
+    pub(super) fn rivals(&self, rule: usize) -> &[(usize, usize)] {
+        &self.rivals[rule]
+    }
+
+    /// Asks of the ways that could take this text, by the places of rule and way, until there is an answer.
+    #[inline]
+    pub(super) fn find_map<T>(&self, text: &[u8], mut ask: impl FnMut(usize, usize) -> Option<T>) -> Option<T> {
         let sample = Sample::of(text);
-        let fits = move |entry: &&Entry| entry.ends.fit(sample);
         let list = text.first().and_then(|byte| self.by_first.get(usize::from(*byte))).map_or(0, |list| usize::from(*list));
-        self.lists.get(list).into_iter().flatten().filter(fits).map(|entry| (entry.rule, entry.way))
+        let fitting = self.lists.get(list).into_iter().flatten().filter(|entry| entry.ends.fit(sample));
+        let (mut held, mut first) = (None, true);
+        for entry in fitting {
+            if !std::mem::take(&mut first)
+                && let Some(needs) = entry.needs
+                && !held.get_or_insert_with(|| Held::by(text)).all(needs)
+            {
+                continue;
+            }
+            if let Some(answer) = ask(entry.rule as usize, entry.way as usize) {
+                return Some(answer);
+            }
+        }
+        None
     }
 }

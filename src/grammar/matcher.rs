@@ -5,23 +5,11 @@
 //! that imitates the rest of a line stays inside the client ID. A pattern with two free texts can be read in two ways when
 //! one of them holds the text between them; the match then says so ([`Captures::ambiguous`]).
 
-use std::net::{IpAddr, Ipv4Addr};
-
-use nom::bytes::complete::{is_not, tag, take_while_m_n, take_while1};
-use nom::character::complete::{char, one_of};
-use nom::combinator::{opt, recognize, verify};
-use nom::sequence::delimited;
-use nom::{IResult, Parser};
-
 use super::captures::Captures;
-use super::decode;
 use super::ends::{Ends, Sample};
-use super::fact::{Fact, Kind};
-use super::pattern::{Element, Pattern};
-
-/// How many ways of dividing one record are tried before the record is given up as unreadable. A record of ordinary text
-/// needs a handful; only one made to be slow needs more.
-const TRIES: u32 = 512;
+use super::fact::Fact;
+use super::pattern::Pattern;
+use super::walk::{Capture, Reached, Step, Walk, steps};
 
 /// A pattern made ready to run: its readings, with and without each part that may be missing.
 #[derive(Debug, Clone)]
@@ -37,50 +25,6 @@ pub struct Matcher {
 struct Reading {
     steps: Vec<Step>,
     free_texts: usize,
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Literal(Literal),
-    Capture { fact: Fact, kind: Kind },
-    Ahead(Box<[Box<[u8]>]>),
-}
-
-/// A text of the broker, and where in it a byte stands that few other texts hold: that is looked for.
-#[derive(Debug, Clone)]
-struct Literal {
-    text: Box<[u8]>,
-    rare: usize,
-}
-
-impl Literal {
-    fn new(text: &str) -> Literal {
-        let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'.' | b':' | b'-' | b'_');
-        let rare = text.bytes().rposition(|byte| !usual(byte)).unwrap_or(0);
-        Literal { text: text.as_bytes().into(), rare }
-    }
-
-    /// Where it stands for the last time.
-    fn rfind(&self, record: &[u8]) -> Option<usize> {
-        let Some(byte) = self.text.get(self.rare) else { return Some(record.len()) };
-        let mut end = record.len().checked_sub(self.text.len() - self.rare - 1)?;
-        loop {
-            let start = memchr::memrchr(*byte, &record[..end])?.checked_sub(self.rare)?;
-            if record[start..].starts_with(&self.text) {
-                return Some(start);
-            }
-            end = start + self.rare;
-        }
-    }
-}
-
-/// How far a pattern got before it gave up, for `explain`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reached {
-    /// Byte offset in the record.
-    pub at: usize,
-    /// Index of the element of the pattern that did not fit.
-    pub element: usize,
 }
 
 impl Matcher {
@@ -111,11 +55,19 @@ impl Matcher {
     }
 
     /// Matches the whole record.
+    #[inline]
     pub fn run(&self, record: &[u8]) -> Option<Captures> {
-        // Most records do not fit at an end, which is the cheapest place to look.
-        if !self.ends.fit(Sample::of(record)) {
-            return None;
-        }
+        if self.may_fit(record) { self.run_inside(record) } else { None }
+    }
+
+    /// Whether the record's ends fit, which is the cheapest place to look; most records do not.
+    #[inline]
+    pub(super) fn may_fit(&self, record: &[u8]) -> bool {
+        self.ends.fit(Sample::of(record))
+    }
+
+    /// Matches a record whose ends are known to fit.
+    pub(super) fn run_inside(&self, record: &[u8]) -> Option<Captures> {
         if let [only] = self.readings.as_slice() {
             return only.run(record);
         }
@@ -150,7 +102,7 @@ impl Matcher {
     /// The facts that it captures, in order.
     pub(super) fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
         let steps = self.readings.first().into_iter().flat_map(|reading| &reading.steps);
-        steps.filter_map(|step| if let Step::Capture { fact, .. } = step { Some(*fact) } else { None })
+        steps.filter_map(|step| if let Step::Capture(Capture { fact, .. }) = step { Some(*fact) } else { None })
     }
 
     /// Matches the whole record, divided so that this fact has this value.
@@ -174,287 +126,40 @@ impl Matcher {
 
 impl Reading {
     fn new(pattern: &Pattern) -> Reading {
-        let steps: Vec<Step> = pattern
-            .elements
-            .iter()
-            .filter_map(|element| match element {
-                Element::Literal(text) => Some(Step::Literal(Literal::new(text))),
-                Element::Capture { fact, kind } => Some(Step::Capture { fact: *fact, kind: *kind }),
-                Element::Ahead { texts, .. } => Some(Step::Ahead(texts.iter().map(|text| text.as_bytes().into()).collect())),
-                Element::Time(_) | Element::Message => None,
-            })
-            .collect();
-        let free_texts = steps.iter().filter(|step| matches!(step, Step::Capture { kind, .. } if kind.is_free())).count();
+        let steps = steps(pattern);
+        let free_texts = steps.iter().filter(|step| matches!(step, Step::Capture(capture) if capture.kind.is_free())).count();
         Reading { steps, free_texts }
     }
 
     fn run(&self, record: &[u8]) -> Option<Captures> {
-        let fits =
-            |step: Option<&Step>, at: fn(&[u8], &[u8]) -> bool| !matches!(step, Some(Step::Literal(literal)) if !at(record, &literal.text));
-        if !fits(self.steps.first(), <[u8]>::starts_with) || !fits(self.steps.last(), <[u8]>::ends_with) {
+        if matches!(self.steps.last(), Some(Step::Literal(literal)) if !record.ends_with(&literal.text)) {
             return None;
         }
-        let mut captures = Captures::default();
         let mut walk = Walk::over(record);
         if self.free_texts < 2 {
-            return walk.steps(&self.steps, 0, 0, &mut captures).then_some(captures);
+            return walk.steps(&self.steps, 0, 0).then_some(walk.captures);
         }
         // Is there a second way? The walk goes on after its first success.
         walk.seconds = true;
-        let second = walk.steps(&self.steps, 0, 0, &mut captures);
+        let second = walk.steps(&self.steps, 0, 0);
         let mut first = walk.first?;
         first.ambiguous = second;
         Some(first)
     }
 
     fn run_where(&self, record: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
-        let mut captures = Captures::default();
-        let mut walk = Walk { given: Some(given), ..Walk::over(record) };
-        walk.steps(&self.steps, 0, 0, &mut captures).then_some(captures)
+        let mut walk = Walk::over(record);
+        walk.given = Some(given);
+        walk.steps(&self.steps, 0, 0).then_some(walk.captures)
     }
 
     fn reach(&self, record: &[u8]) -> Reached {
+        let start = Reached { at: 0, element: 0 };
         let mut walk = Walk::over(record);
-        walk.steps(&self.steps, 0, 0, &mut Captures::default());
-        walk.reached
+        walk.reached = Some(start);
+        walk.steps(&self.steps, 0, 0);
+        walk.reached.unwrap_or(start)
     }
-}
-
-struct Walk<'a> {
-    record: &'a [u8],
-    tries: u32,
-    reached: Reached,
-    /// Succeed at the second way of dividing the record; what the first gave is kept.
-    seconds: bool,
-    first: Option<Captures>,
-    /// The value that a fact has to have.
-    given: Option<(Fact, &'a [u8])>,
-}
-
-impl<'a> Walk<'a> {
-    fn over(record: &'a [u8]) -> Walk<'a> {
-        Walk { record, tries: TRIES, reached: Reached { at: 0, element: 0 }, seconds: false, first: None, given: None }
-    }
-
-    fn steps(&mut self, steps: &[Step], index: usize, mut at: usize, captures: &mut Captures) -> bool {
-        for (offset, step) in steps.iter().enumerate() {
-            let element = index + offset;
-            self.reached = self.reached.max(Reached { at, element });
-            match step {
-                Step::Literal(Literal { text, .. }) => {
-                    if !self.record[at..].starts_with(text) {
-                        return false;
-                    }
-                    at += text.len();
-                }
-                Step::Ahead(texts) => {
-                    if !texts.iter().any(|text| self.record[at..].starts_with(text)) {
-                        return false;
-                    }
-                }
-                Step::Capture { fact, kind } => {
-                    return self.capture(*fact, *kind, &steps[offset + 1..], element + 1, at, captures);
-                }
-            }
-        }
-        self.reached = self.reached.max(Reached { at, element: index + steps.len() });
-        if at != self.record.len() {
-            return false;
-        }
-        if self.seconds && self.first.is_none() {
-            self.first = Some(*captures);
-            return false;
-        }
-        true
-    }
-
-    /// Tries the ends that the capture may have, longest first.
-    fn capture(&mut self, fact: Fact, kind: Kind, rest: &[Step], next: usize, at: usize, captures: &mut Captures) -> bool {
-        let input = &self.record[at..];
-        let most = longest(kind, input);
-        let mut fits = |walk: &mut Self, len: usize| {
-            if walk.tries == 0 {
-                return false;
-            }
-            walk.tries -= 1;
-            let Some((skip, take)) = accepts(kind, &input[..len]) else { return false };
-            // A fact that a pattern names twice has one value.
-            let value = &walk.record[at + skip..at + skip + take];
-            let again = if fact == Fact::Ignored || kind == Kind::More { None } else { captures.get(fact, walk.record) };
-            let given = walk.given.filter(|(of, _)| *of == fact).map(|(_, value)| value);
-            // Two kinds are two ways of writing it.
-            let same = |before: &[u8]| before == value || captures.value(fact, walk.record) == decode::value(kind, value);
-            if again.is_some_and(|before| !same(before)) || given.is_some_and(|given| given != value) {
-                return false;
-            }
-            let before = captures.before(fact);
-            match captures.range(fact) {
-                Some(begun) if kind == Kind::More => captures.set(fact, captures.kind(fact), begun.start, at + skip + take),
-                _ => captures.set(fact, kind, at + skip, at + skip + take),
-            }
-            if walk.steps(rest, next, at + len, captures) {
-                return true;
-            }
-            captures.undo(fact, before);
-            false
-        };
-        match rest.first() {
-            None => input.len() <= most && fits(self, input.len()),
-            // What stands at the end of the record stands nowhere else.
-            Some(Step::Literal(Literal { text, .. })) if rest.len() == 1 && input.ends_with(text) => {
-                let len = input.len() - text.len();
-                len <= most && fits(self, len)
-            }
-            Some(Step::Literal(literal)) => {
-                let text = &literal.text;
-                // Only where the literal stands can the capture end: found from the right.
-                let mut window = input.len().min(most.saturating_add(text.len()));
-                while let Some(len) = literal.rfind(&input[..window]) {
-                    if len <= most && fits(self, len) {
-                        return true;
-                    }
-                    if self.tries == 0 || len + text.len() == 0 {
-                        return false;
-                    }
-                    window = len + text.len() - 1;
-                }
-                false
-            }
-            // The checker refuses patterns in which two captures touch.
-            Some(Step::Capture { .. } | Step::Ahead(_)) => false,
-        }
-    }
-}
-
-/// How long a capture of this kind could be at the most.
-pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
-    let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
-    match kind {
-        Kind::Text
-        | Kind::More
-        | Kind::Latin1
-        | Kind::Printed
-        | Kind::Structured
-        | Kind::Quoted
-        | Kind::Rust
-        | Kind::Erlang
-        | Kind::ErlangBytes => input.len(),
-        Kind::Line => memchr::memchr(b'\n', input).unwrap_or(input.len()),
-        Kind::Peer => input.iter().position(|byte| *byte == b' ').unwrap_or(input.len()),
-        Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
-        Kind::Ip => run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%' | b'[' | b']' | b',')).min(66),
-        Kind::Port => run(|byte| byte.is_ascii_digit()).min(5),
-        Kind::Int => run(|byte| byte.is_ascii_digit() || byte == b'-').min(20),
-        Kind::Hex => run(|byte| byte.is_ascii_hexdigit()).min(16),
-        Kind::Number => run(|byte| byte.is_ascii_hexdigit() || byte == b'x').min(18),
-        Kind::Bool => 5,
-        Kind::Hexes => run(|byte| byte.is_ascii_hexdigit() || matches!(byte, b' ' | b',' | b':' | b'\n')),
-    }
-}
-
-/// Whether these bytes, all of them, are a value of this kind; where the value starts in them, and its length.
-pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
-    let whole = |fits: bool| fits.then_some((0, bytes.len()));
-    match kind {
-        Kind::Text | Kind::More | Kind::Latin1 | Kind::Printed | Kind::Structured => Some((0, bytes.len())),
-        Kind::Line => whole(!bytes.contains(&b'\n')),
-        Kind::Word => whole(!bytes.is_empty()),
-        Kind::Ip => address(bytes),
-        Kind::Peer if matches!(bytes.first(), Some(b'/' | b'@')) || bytes == b"(null)" => whole(true),
-        Kind::Peer => address(bytes),
-        Kind::Port => whole(complete(port(bytes)).is_some()),
-        Kind::Int => whole(complete(int(bytes)).is_some()),
-        Kind::Hex => whole(!bytes.is_empty()),
-        Kind::Quoted | Kind::Rust => complete(quoted(bytes)).map(|_| (1, bytes.len() - 2)),
-        Kind::Erlang | Kind::ErlangBytes => whole(decode::erlang::is_term(bytes)),
-        Kind::Number => whole(decode::number(bytes).is_some()),
-        Kind::Bool => whole(matches!(bytes, b"true" | b"false")),
-        Kind::Hexes => whole(bytes.iter().any(u8::is_ascii_hexdigit)),
-    }
-}
-
-/// An address, also in the brackets that keep an IPv6 address apart from its port.
-fn address(bytes: &[u8]) -> Option<(usize, usize)> {
-    match bytes {
-        [b'[', inside @ .., b']'] => (inside.contains(&b':') && ip(inside).is_some()).then_some((1, inside.len())),
-        _ => ip(bytes).is_some().then_some((0, bytes.len())),
-    }
-}
-
-fn complete<T>(result: IResult<&[u8], T>) -> Option<T> {
-    match result {
-        Ok(([], value)) => Some(value),
-        _ => None,
-    }
-}
-
-fn port(input: &[u8]) -> IResult<&[u8], u32> {
-    let digits = take_while_m_n(1, 5, |byte: u8| byte.is_ascii_digit());
-    verify(digits.map(number), |port| *port <= u32::from(u16::MAX)).parse(input)
-}
-
-fn int(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    recognize((opt(char('-')), take_while1(|byte: u8| byte.is_ascii_digit()))).parse(input)
-}
-
-fn quoted(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let inside = |stop: &'static str| {
-        recognize(nom::multi::many0_count(nom::branch::alt((is_not(stop), recognize((tag("\\"), nom::bytes::complete::take(1usize)))))))
-    };
-    let (_, quote) = one_of("'\"").parse(input)?;
-    if quote == '"' {
-        delimited(char('"'), inside("\\\""), char('"')).parse(input)
-    } else {
-        delimited(char('\''), inside("\\'"), char('\'')).parse(input)
-    }
-}
-
-fn number(digits: &[u8]) -> u32 {
-    digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
-}
-
-/// An address as brokers print it, also as the numbers of an Erlang tuple (`192,0,2,7`). A scope (`%eth0`) is left out; an IPv4 address in IPv6 clothes is the IPv4 address.
-pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
-    if let Some(address) = ipv4(bytes) {
-        return Some(IpAddr::V4(address));
-    }
-    let bytes = bytes.strip_prefix(b"[").and_then(|inside| inside.strip_suffix(b"]")).unwrap_or(bytes);
-    // Every address begins so and holds one of these; it spares the parser most words.
-    if !bytes.first().is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b':') || memchr::memchr3(b'.', b':', b',', bytes).is_none() {
-        return None;
-    }
-    let text = std::str::from_utf8(bytes).ok()?;
-    let address = text.split_once('%').map_or(text, |(address, _)| address);
-    if address.contains(',') {
-        return tuple(address);
-    }
-    Some(address.parse::<IpAddr>().ok()?.to_canonical())
-}
-
-/// Four numbers up to 255 without needless noughts: what nearly all addresses are.
-fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
-    let (mut octets, mut rest) = ([0; 4], bytes);
-    for (place, octet) in octets.iter_mut().enumerate() {
-        if place > 0 {
-            rest = rest.strip_prefix(b".")?;
-        }
-        let length = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-        let (digits, after) = rest.split_at(length);
-        if digits.is_empty() || digits.len() > 1 && digits[0] == b'0' {
-            return None;
-        }
-        *octet = u8::try_from(number(digits)).ok()?;
-        rest = after;
-    }
-    rest.is_empty().then(|| Ipv4Addr::from(octets))
-}
-
-fn tuple(address: &str) -> Option<IpAddr> {
-    fn numbers<T: std::str::FromStr, const N: usize>(text: &str) -> Option<[T; N]> {
-        text.split(',').map(|part| part.parse().ok()).collect::<Option<Vec<T>>>()?.try_into().ok()
-    }
-    let four = || numbers::<u8, 4>(address).map(IpAddr::from);
-    four().or_else(|| numbers::<u16, 8>(address).map(IpAddr::from)).map(|ip| ip.to_canonical())
 }
 
 #[cfg(test)]
@@ -462,6 +167,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::grammar::fact::Kind;
+    use crate::grammar::ip;
+    use crate::grammar::pattern::Element;
 
     fn matched(pattern: &str, record: &str) -> Option<Vec<(&'static str, String)>> {
         let matcher = Matcher::new(&Pattern::parse(pattern).unwrap());
@@ -517,7 +225,7 @@ mod tests {
             crate::grammar::pattern::spelled_out(pattern).iter().map(|text| Pattern::parse(text).unwrap()).collect();
         let captures = Matcher::any(&patterns, b", msg: ").run(record.as_bytes())?;
         let text = |fact: Fact| (fact.name(), String::from_utf8_lossy(&captures.value(fact, record.as_bytes()).unwrap()).into_owned());
-        Some((captures.facts().filter(|fact| *fact != Fact::Ignored).map(text).collect(), captures.ambiguous))
+        Some((captures.facts().map(text).collect(), captures.ambiguous))
     }
 
     #[test]
@@ -565,7 +273,7 @@ mod tests {
         assert_eq!(matcher.run(b"user a | other | off!"), None);
         assert_eq!(matched("id {client_id:line}", "id a\nb"), None);
         assert_eq!(matched("id {client_id:word}", "id a b"), None);
-        assert_eq!(matched("id {client_id:line}\n{_}", "id a\nb"), Some(vec![("client_id", "a".into()), ("_", "b".into())]));
+        assert_eq!(matched("id {client_id:line}\n{_}", "id a\nb"), Some(vec![("client_id", "a".into())]));
     }
 
     #[test]
@@ -653,11 +361,6 @@ mod tests {
                     prop_assert_eq!(got, want.as_bytes());
                 }
             }
-        }
-
-        #[test]
-        fn addresses_are_those_of_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,3}){0,5}[.x]?") {
-            prop_assert_eq!(ip(text.as_bytes()), text.parse().ok());
         }
 
         #[test]

@@ -1,6 +1,6 @@
 //! Grammars: declarative files that say how one product's records look and what they mean.
 //!
-//! `pattern` reads the pattern language, `matcher` runs it. `reader` and `load/` turn a file into a checked [`Grammar`]
+//! `pattern` reads the pattern language, `matcher` runs it (`walk` over a record; `values` knows what each kind accepts). `reader` and `load/` turn a file into a checked [`Grammar`]
 //! (`product`; its parts are in `rule`, `way` and `form`) or into [`Faults`] with their places. `library` knows all grammars.
 
 mod captures;
@@ -20,6 +20,8 @@ mod product;
 mod reader;
 mod rule;
 mod texts;
+mod values;
+mod walk;
 mod way;
 
 pub use captures::Captures;
@@ -29,12 +31,14 @@ pub use form::{Colours, Continues, EchoForm, Framing, Header, Key, Multiline, Se
 pub use install::Install;
 pub use library::{Library, LibraryError, Origin};
 pub use load::{FORMAT, load, load_texts};
-pub use matcher::{Matcher, Reached, ip};
-pub(crate) use matcher::{accepts, longest};
+pub use matcher::Matcher;
 pub(crate) use pattern::near;
 pub use pattern::{Element, Pattern, PatternError};
 pub use product::Grammar;
 pub(crate) use reader::{Reader, Table, Text};
 pub use rule::{Because, Outcome, Rule, Sample};
 pub use texts::{Texts, TlsText};
+pub use values::ip;
+pub(crate) use values::{accepts, longest};
+pub use walk::Reached;
 pub use way::{FieldPattern, Heard, How, Message, Named, Way};

@@ -22,6 +22,7 @@ use nom::multi::{fold_many1, many0};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
+use super::captures::Captures;
 use super::fact::{Fact, Kind};
 
 /// A pattern: literals and captures in turn.
@@ -84,6 +85,7 @@ impl Pattern {
             }
         }
         faults.0.extend(adjacent_captures(&pattern, &faults.1));
+        faults.0.extend(too_many(&pattern, text));
         if faults.0.is_empty() { Ok(pattern) } else { Err(faults.0) }
     }
 
@@ -91,6 +93,7 @@ impl Pattern {
     pub fn parse_header(text: &str) -> Result<Pattern, Vec<PatternError>> {
         let (pattern, (mut faults, places)) = read(text);
         faults.extend(adjacent_captures(&pattern, &places));
+        faults.extend(too_many(&pattern, text));
         for (element, at) in pattern.elements.iter().zip(&places) {
             if matches!(element, Element::Ahead { .. }) {
                 let help = "write the text itself".into();
@@ -136,6 +139,13 @@ impl Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.elements.iter().try_for_each(|element| element.fmt(f))
+    }
+}
+
+impl Element {
+    /// The byte with which a literal begins.
+    pub(super) fn first_byte(&self) -> Option<u8> {
+        if let Element::Literal(text) = self { text.bytes().next() } else { None }
     }
 }
 
@@ -305,6 +315,22 @@ fn adjacent_captures(pattern: &Pattern, places: &[usize]) -> Vec<PatternError> {
             help: "put the text that stands between them into the pattern".into(),
         })
         .collect()
+}
+
+/// More than one record can have.
+fn too_many(pattern: &Pattern, text: &str) -> Option<PatternError> {
+    let count = different(pattern.facts());
+    (count > Captures::MOST).then(|| PatternError {
+        at: 0,
+        len: text.len(),
+        message: format!("this captures {count} facts"),
+        help: format!("{} at the most: capture others as {{_}}", Captures::MOST),
+    })
+}
+
+/// How many different facts these are, besides texts that mean nothing.
+pub(super) fn different(facts: impl Iterator<Item = Fact>) -> usize {
+    facts.filter(|fact| *fact != Fact::Ignored).collect::<std::collections::BTreeSet<_>>().len()
 }
 
 #[cfg(test)]

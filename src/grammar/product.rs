@@ -111,32 +111,19 @@ impl Grammar {
 
     /// The rule that fits this message best, with what it captures. `applies` may refuse a rule, which gives the next best.
     pub fn find<'g>(&'g self, message: Message<'_>, mut applies: impl FnMut(&Rule, &Captures) -> bool) -> Option<(&'g Rule, Captures)> {
-        for (rule, way) in self.index.candidates(message.text()) {
-            let rule = &self.rules[rule];
-            if let Some(mut captures) = rule.ways[way].run(message)
-                && applies(rule, &captures)
-            {
-                captures.ambiguous |= self.reads_otherwise(message, rule, &captures);
-                return Some((rule, captures));
-            }
-        }
-        None
+        self.index.find_map(message.text(), |best, way| {
+            let rule = &self.rules[best];
+            let mut captures = rule.ways[way].run(message).filter(|captures| applies(rule, captures))?;
+            captures.ambiguous |= self.reads_otherwise(message, best, &captures);
+            Some((rule, captures))
+        })
     }
 
-    /// Whether a rule of the same form, which differs in its literal text only, divides the record in another way: then a
-    /// client's words may be what says how the connection ended.
-    fn reads_otherwise(&self, message: Message<'_>, best: &Rule, captures: &Captures) -> bool {
-        let ends = |rule: &Rule| matches!(rule.outcome, Outcome::Refused | Outcome::Accepted | Outcome::Proxied);
-        if !ends(best) || !best.ways.iter().any(|way| way.free) {
-            return false;
-        }
-        let ways = self.index.candidates(message.text()).map(|(rule, way)| (&self.rules[rule], &self.rules[rule].ways[way]));
-        let others = ways.filter(|(rule, way)| ends(rule) && rule.outcome != best.outcome && way.free);
-        let mut alike = others.filter(|(_, way)| best.ways.iter().any(|mine| mine.facts == way.facts));
-        alike.any(|(_, way)| {
-            way.run(message)
-                .is_some_and(|other| [Fact::ClientId, Fact::Username].iter().any(|fact| other.range(*fact) != captures.range(*fact)))
-        })
+    /// Whether another rule of the same form divides the record in another way: then a client's words may be what says how the
+    /// connection ended.
+    fn reads_otherwise(&self, message: Message<'_>, best: usize, captures: &Captures) -> bool {
+        let mut others = self.index.rivals(best).iter().filter_map(|(rule, way)| self.rules[*rule].ways[*way].run(message));
+        others.any(|other| [Fact::ClientId, Fact::Username].iter().any(|fact| other.range(*fact) != captures.range(*fact)))
     }
 
     /// Whether any rule's record could be this text or a beginning of it. What it says no to, `find` does not find.

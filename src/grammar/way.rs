@@ -66,14 +66,14 @@ impl Way {
         if let How::Pattern(matcher) = &self.how { matcher.run_where(text, given) } else { None }
     }
 
-    /// Matches the whole message.
-    pub fn run(&self, message: Message<'_>) -> Option<Captures> {
+    /// Matches the whole message. That its ends may fit is best asked first: see [`Index::find_map`](super::index::Index::find_map).
+    pub(super) fn run(&self, message: Message<'_>) -> Option<Captures> {
         let text = message.text();
         // Most patterns do not fit most messages: nothing is made ready for them.
         if let How::Pattern(matcher) = &self.how
             && message.fields.is_empty()
         {
-            return matcher.run(text);
+            return matcher.run_inside(text);
         }
         if let How::Fields(patterns) = &self.how
             && !patterns.iter().all(|pattern| pattern.may_fit(&message))

@@ -19,16 +19,20 @@ pub struct Echo {
     between: bool,
 }
 
-/// Whether this message begins it.
-pub fn echoes(grammar: &Grammar, message: &[u8]) -> Option<Echo> {
+/// Whether this message begins it: which of the grammar's forms, and the client's ID.
+pub fn echoed<'m>(grammar: &Grammar, message: &'m [u8]) -> Option<(usize, &'m [u8])> {
     grammar.echoes.iter().enumerate().find_map(|(form, echo)| {
         let captures = echo.after.iter().find_map(|pattern| pattern.run(message))?;
-        let client = captures.get(Fact::ClientId, message)?.to_vec();
-        Some(Echo { form, client, between: false })
+        Some((form, captures.get(Fact::ClientId, message)?))
     })
 }
 
 impl Echo {
+    /// What this message begins.
+    pub fn after(grammar: &Grammar, message: &[u8]) -> Option<Echo> {
+        echoed(grammar, message).map(|(form, client)| Echo { form, client: client.to_vec(), between: false })
+    }
+
     /// Whether this message, too, is the client's own words. The first that is not ends it.
     pub fn holds(&mut self, grammar: &Grammar, message: &[u8]) -> bool {
         let Some(form) = grammar.echoes.get(self.form) else { return false };

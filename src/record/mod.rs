@@ -10,9 +10,9 @@ mod secrets;
 pub mod time;
 
 pub use colours::off as colours_off;
-pub use echo::{Echo, echoes};
+pub use echo::{Echo, echoed};
 pub use fields::Values;
 pub use framing::{Gathered, Torn};
 pub use header::{Found, HeaderReader, HeaderState, Parts};
-pub use multiline::{Grown, Unfinished, begins};
+pub use multiline::{Grown, Unfinished, begun};
 pub use secrets::{MARK, scrubbed};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::grammar::{Grammar, Multiline};
+use crate::grammar::Grammar;
 
 /// A record whose end has not come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,14 +26,17 @@ pub enum Grown {
     Apart(Vec<Vec<u8>>),
 }
 
-/// Whether this message begins a record of several lines; `whole` is the line with its header.
-pub fn begins(grammar: &Grammar, message: &[u8], whole: &[u8], read_at: i64) -> Option<Unfinished> {
-    let fits = |form: &Multiline| whole.len() < form.cut_at && form.is_torn(message);
-    let form = grammar.multiline.iter().position(fits)?;
-    Some(Unfinished { lines: vec![whole.to_vec()], form, read_at })
+/// Which of the grammar's records of several lines this message begins; `whole` is the line with its header.
+pub fn begun(grammar: &Grammar, message: &[u8], whole: &[u8]) -> Option<usize> {
+    grammar.multiline.iter().position(|form| form.is_torn(message) && whole.len() < form.cut_at)
 }
 
 impl Unfinished {
+    /// What this message begins.
+    pub fn begin(grammar: &Grammar, message: &[u8], whole: &[u8], read_at: i64) -> Option<Unfinished> {
+        begun(grammar, message, whole).map(|form| Unfinished { lines: vec![whole.to_vec()], form, read_at })
+    }
+
     /// Adds a line.
     pub fn grow(&mut self, grammar: &Grammar, text: &[u8], read_at: i64) -> Grown {
         self.lines.push(text.to_vec());

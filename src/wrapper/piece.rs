@@ -40,7 +40,7 @@ pub struct StreamId<'a> {
 impl<'a> StreamId<'a> {
     /// No wrapper named anybody.
     pub fn is_empty(&self) -> bool {
-        *self == StreamId::default()
+        [self.container, self.host, self.ident, self.pid].iter().all(|part| part.is_empty())
     }
 
     /// This, seen through what an inner wrapper says.

@@ -86,7 +86,7 @@ impl Unwrapper {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         if self.learned.bare() {
-            return finish(line, &mut self.buffers, Unwrapped::default());
+            return if is_blob(line) { Piece::Unreadable } else { Piece::Whole(Unwrapped { text: line, ..Unwrapped::default() }) };
         }
         if line.starts_with(b"-- ")
             && self.learned.allowed(LOG).has(Family::Syslog)

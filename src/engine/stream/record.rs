@@ -36,8 +36,8 @@ impl Stream {
         let known = |message: &[u8]| {
             echoing
                 || matched(message)
-                || begins(grammar, message, line.text, 0).is_some()
-                || echoes(grammar, message).is_some()
+                || begun(grammar, message, line.text).is_some()
+                || echoed(grammar, message).is_some()
                 || inner(grammar, message).is_some()
         };
         let mut header = None;
@@ -70,8 +70,8 @@ impl Stream {
             trace.header = header.as_ref().and_then(|found| found.describe(grammar)).or_else(|| self.headers.describe(grammar));
             trace.message = escaped(&scrubbed(grammar, parts.message), MAX_EVIDENCE_LINE);
         });
-        self.echo = echoes(grammar, parts.message);
-        if may_begin && let Some(unfinished) = begins(grammar, parts.message, line.text, line.read_at) {
+        self.echo = Echo::after(grammar, parts.message);
+        if may_begin && let Some(unfinished) = Unfinished::begin(grammar, parts.message, line.text, line.read_at) {
             self.unfinished = Some(unfinished);
             set(trace, |trace| trace.fate = Fate::Part);
             return;

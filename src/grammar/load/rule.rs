@@ -9,9 +9,10 @@ use super::Named;
 use super::record::with_ending;
 use super::way::{fields_way, pattern_way, regex_way};
 use super::words::{one_field, one_outcome, one_reason, reason};
+use crate::grammar::captures::Captures;
 use crate::grammar::fact::Fact;
 use crate::grammar::literal;
-use crate::grammar::pattern::{Pattern, spelled_out};
+use crate::grammar::pattern::{Pattern, different, spelled_out};
 use crate::grammar::reader::{Reader, Text};
 use crate::grammar::rule::{Because, Outcome, Rule};
 use crate::grammar::way::How;
@@ -175,6 +176,16 @@ fn judge(reader: &mut Reader<'_>, rule: &Rule, place: &Range<usize>) {
         reader.fault(place.clone(), "\"same_as\" names the records that tell the same refusal", "expected outcome = \"refused\"");
     }
     for way in &rule.ways {
+        let count = match &way.how {
+            // Said where the pattern is read.
+            How::Pattern(_) => 0,
+            How::Regex(_, groups) => different(groups.iter().map(|(fact, _)| *fact)),
+            How::Fields(patterns) => different(patterns.iter().flat_map(|pattern| pattern.facts.iter().copied())),
+        };
+        if count > Captures::MOST {
+            let expected = format!("expected {} at the most: capture others as {{_}}", Captures::MOST);
+            reader.fault(place.clone(), format!("this rule captures {count} facts"), expected);
+        }
         if !matches!(rule.outcome, Outcome::Nothing | Outcome::Torn) && way.literal.len() < literal::GOOD {
             reader.warn(
                 place.clone(),

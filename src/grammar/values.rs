@@ -1,0 +1,181 @@
+//! What captures of each kind accept.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use nom::branch::alt;
+use nom::bytes::complete::{is_not, tag, take};
+use nom::character::complete::{char, one_of};
+use nom::combinator::recognize;
+use nom::multi::many0_count;
+use nom::sequence::delimited;
+use nom::{IResult, Parser};
+
+use super::decode;
+use super::fact::Kind;
+
+/// How long a capture of this kind could be at the most.
+pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
+    let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
+    match kind {
+        Kind::Text
+        | Kind::More
+        | Kind::Latin1
+        | Kind::Printed
+        | Kind::Structured
+        | Kind::Quoted
+        | Kind::Rust
+        | Kind::Erlang
+        | Kind::ErlangBytes => input.len(),
+        Kind::Line => memchr::memchr(b'\n', input).unwrap_or(input.len()),
+        Kind::Peer => memchr::memchr(b' ', input).unwrap_or(input.len()),
+        Kind::Word => run(|byte| !byte.is_ascii_whitespace()),
+        Kind::Ip => run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%' | b'[' | b']' | b',')).min(66),
+        Kind::Port => run(|byte| byte.is_ascii_digit()).min(5),
+        Kind::Int => run(|byte| byte.is_ascii_digit() || byte == b'-').min(20),
+        Kind::Hex => run(|byte| byte.is_ascii_hexdigit()).min(16),
+        Kind::Number => run(|byte| byte.is_ascii_hexdigit() || byte == b'x').min(18),
+        Kind::Bool => 5,
+        Kind::Hexes => run(|byte| byte.is_ascii_hexdigit() || matches!(byte, b' ' | b',' | b':' | b'\n')),
+    }
+}
+
+/// Whether these bytes, all of them, are a value of this kind; where the value starts in them, and its length.
+pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
+    let whole = |fits: bool| fits.then_some((0, bytes.len()));
+    match kind {
+        Kind::Text | Kind::More | Kind::Latin1 | Kind::Printed | Kind::Structured => Some((0, bytes.len())),
+        Kind::Line => whole(!bytes.contains(&b'\n')),
+        Kind::Word => whole(!bytes.is_empty()),
+        Kind::Ip => address(bytes),
+        Kind::Peer if matches!(bytes.first(), Some(b'/' | b'@')) || bytes == b"(null)" => whole(true),
+        Kind::Peer => address(bytes),
+        Kind::Port => whole(is_port(bytes)),
+        Kind::Int => whole(is_int(bytes)),
+        Kind::Hex => whole(!bytes.is_empty()),
+        Kind::Quoted | Kind::Rust => complete(quoted(bytes)).map(|_| (1, bytes.len() - 2)),
+        Kind::Erlang | Kind::ErlangBytes => whole(decode::erlang::is_term(bytes)),
+        Kind::Number => whole(decode::number(bytes).is_some()),
+        Kind::Bool => whole(matches!(bytes, b"true" | b"false")),
+        Kind::Hexes => whole(bytes.iter().any(u8::is_ascii_hexdigit)),
+    }
+}
+
+/// An address, also in the brackets that keep an IPv6 address apart from its port.
+fn address(bytes: &[u8]) -> Option<(usize, usize)> {
+    match bytes {
+        [b'[', inside @ .., b']'] => (inside.contains(&b':') && ip(inside).is_some()).then_some((1, inside.len())),
+        _ => ip(bytes).is_some().then_some((0, bytes.len())),
+    }
+}
+
+fn complete<T>(result: IResult<&[u8], T>) -> Option<T> {
+    match result {
+        Ok(([], value)) => Some(value),
+        _ => None,
+    }
+}
+
+fn is_port(bytes: &[u8]) -> bool {
+    (1..=5).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit) && number(bytes) <= u32::from(u16::MAX)
+}
+
+fn is_int(bytes: &[u8]) -> bool {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+}
+
+fn quoted(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let inside = |stop: &'static str| recognize(many0_count(alt((is_not(stop), recognize((tag("\\"), take(1usize)))))));
+    let (_, quote) = one_of("'\"").parse(input)?;
+    if quote == '"' {
+        delimited(char('"'), inside("\\\""), char('"')).parse(input)
+    } else {
+        delimited(char('\''), inside("\\'"), char('\'')).parse(input)
+    }
+}
+
+fn number(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+}
+
+/// An address as brokers print it, also as the numbers of an Erlang tuple (`192,0,2,7`). A scope (`%eth0`) is left out; an IPv4 address in IPv6 clothes is the IPv4 address.
+pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    if let Some(address) = ipv4(bytes) {
+        return Some(IpAddr::V4(address));
+    }
+    let bytes = bytes.strip_prefix(b"[").and_then(|inside| inside.strip_suffix(b"]")).unwrap_or(bytes);
+    // Every address begins so and holds one of these; it spares the parser most words.
+    if !bytes.first().is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b':') || memchr::memchr3(b'.', b':', b',', bytes).is_none() {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
+    if address.contains(',') {
+        return tuple(address);
+    }
+    Some(address.parse::<IpAddr>().ok()?.to_canonical())
+}
+
+/// Four numbers up to 255 without needless noughts: what nearly all addresses are.
+fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut place, mut digits, mut value) = ([0; 4], 0, 0, 0);
+    for byte in bytes {
+        if *byte == b'.' {
+            if digits == 0 || place == 3 {
+                return None;
+            }
+            octets[place] = value as u8;
+            (place, digits, value) = (place + 1, 0, 0);
+        } else {
+            let digit = u32::from(byte.wrapping_sub(b'0'));
+            if digit > 9 || digits > 0 && value == 0 {
+                return None;
+            }
+            (digits, value) = (digits + 1, value * 10 + digit);
+            if value > 255 {
+                return None;
+            }
+        }
+    }
+    octets[place] = value as u8;
+    (place == 3 && digits > 0).then(|| Ipv4Addr::from(octets))
+}
+
+fn tuple(address: &str) -> Option<IpAddr> {
+    fn numbers<T: std::str::FromStr, const N: usize>(text: &str) -> Option<[T; N]> {
+        text.split(',').map(|part| part.parse().ok()).collect::<Option<Vec<T>>>()?.try_into().ok()
+    }
+    let four = || numbers::<u8, 4>(address).map(IpAddr::from);
+    four().or_else(|| numbers::<u16, 8>(address).map(IpAddr::from)).map(|ip| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn addresses_are_those_of_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,3}){0,5}[.x]?") {
+            prop_assert_eq!(ip(text.as_bytes()), text.parse().ok());
+        }
+
+        #[test]
+        fn ports_and_numbers_are_those_of_the_standard_library(text in "-?[0-9]{0,6}[-x]?") {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            prop_assert_eq!(accepts(Kind::Port, text.as_bytes()).is_some(), digits && text.len() < 6 && text.parse::<u16>().is_ok());
+            prop_assert_eq!(accepts(Kind::Int, text.as_bytes()).is_some(), text.parse::<i64>().is_ok());
+        }
+
+        /// What the walk relies on: whether a byte can belong to such a value does not depend on where it stands.
+        #[test]
+        fn a_run_goes_on_as_far_as_its_bytes(bytes in "[0-9a-fx:., \\n-]{1,30}", kind in 0..Kind::ALL.len()) {
+            let kind = Kind::ALL[kind];
+            let most = longest(kind, bytes.as_bytes());
+            for byte in bytes.as_bytes().iter().take(most) {
+                prop_assert!(longest(kind, &[*byte]) > 0);
+            }
+        }
+    }
+}

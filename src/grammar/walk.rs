@@ -1,0 +1,341 @@
+//! Walks a record along a pattern, and back where a free text can be divided in another way.
+
+use super::captures::Captures;
+use super::decode;
+use super::ends::Begin;
+use super::fact::{Fact, Kind};
+use super::pattern::{Element, Pattern};
+use super::values::{accepts, longest};
+
+/// How many ways of dividing one record are tried before the record is given up as unreadable. A record of ordinary text
+/// needs a handful; only one made to be slow needs more.
+const TRIES: u32 = 512;
+
+/// One part of a pattern, made ready to be walked along.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Literal(Literal),
+    Capture(Capture),
+    Ahead(Box<[Box<[u8]>]>),
+}
+
+/// A text of the broker, and where in it a byte stands that few other texts hold: that is looked for.
+#[derive(Debug, Clone)]
+pub(super) struct Literal {
+    pub(super) text: Box<[u8]>,
+    begin: Begin,
+    rare: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Capture {
+    pub(super) fact: Fact,
+    pub(super) kind: Kind,
+    /// Its own bytes tell where it ends: what follows it begins with a byte that it cannot hold.
+    ends_itself: bool,
+    /// Where its value is kept; none where it means nothing.
+    slot: Option<u8>,
+    /// The pattern captured this fact before.
+    again: bool,
+}
+
+/// The steps of a pattern.
+pub(super) fn steps(pattern: &Pattern) -> Vec<Step> {
+    let (mut steps, mut kept) = (Vec::new(), Vec::new());
+    for (index, element) in pattern.elements.iter().enumerate() {
+        match element {
+            Element::Literal(text) => steps.push(Step::Literal(Literal::new(text))),
+            Element::Ahead { texts, .. } => steps.push(Step::Ahead(texts.iter().map(|text| text.as_bytes().into()).collect())),
+            Element::Capture { fact, kind } => {
+                let again = kept.contains(fact);
+                if !again && *fact != Fact::Ignored {
+                    kept.push(*fact);
+                }
+                let slot = kept.iter().position(|known| known == fact).map(|slot| slot as u8);
+                let next = pattern.elements.get(index + 1).and_then(Element::first_byte);
+                let ends_itself = !again && next.is_some_and(|byte| longest(*kind, &[byte]) == 0);
+                steps.push(Step::Capture(Capture { fact: *fact, kind: *kind, ends_itself, slot, again }));
+            }
+            Element::Time(_) | Element::Message => {}
+        }
+    }
+    steps
+}
+
+impl Literal {
+    fn new(text: &str) -> Literal {
+        let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'.' | b':' | b'-' | b'_');
+        let rare = text.bytes().rposition(|byte| !usual(byte)).unwrap_or(0);
+        Literal { text: text.as_bytes().into(), begin: Begin::new(text.as_bytes()), rare }
+    }
+
+    /// Whether the record goes on with it.
+    #[inline]
+    fn begins(&self, record: &[u8]) -> bool {
+        self.begin.of(&self.text, record)
+    }
+
+    /// Where it stands for the last time.
+    fn rfind(&self, record: &[u8]) -> Option<usize> {
+        let Some(byte) = self.text.get(self.rare) else { return Some(record.len()) };
+        let mut end = record.len().checked_sub(self.text.len() - self.rare - 1)?;
+        loop {
+            let start = memchr::memrchr(*byte, &record[..end])?.checked_sub(self.rare)?;
+            if self.begins(&record[start..]) {
+                return Some(start);
+            }
+            end = start + self.rare;
+        }
+    }
+}
+
+/// How far a pattern got before it gave up, for `explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reached {
+    /// Byte offset in the record.
+    pub at: usize,
+    /// Index of the element of the pattern that did not fit.
+    pub element: usize,
+}
+
+/// One walk over one record.
+pub(super) struct Walk<'a> {
+    record: &'a [u8],
+    tries: u32,
+    /// What was captured on the way. What an abandoned way captured is captured anew by the way that is taken.
+    pub(super) captures: Captures,
+    /// How far it got, where that is asked for.
+    pub(super) reached: Option<Reached>,
+    /// Succeed at the second way of dividing the record; what the first captured is kept.
+    pub(super) seconds: bool,
+    pub(super) first: Option<Captures>,
+    /// The value that a fact has to have.
+    pub(super) given: Option<(Fact, &'a [u8])>,
+}
+
+impl<'a> Walk<'a> {
+    #[inline]
+    pub(super) fn over(record: &'a [u8]) -> Walk<'a> {
+        Walk { record, tries: TRIES, captures: Captures::NONE, reached: None, seconds: false, first: None, given: None }
+    }
+
+    /// Whether the record, from here on, is divided by these steps, of which the first is the pattern's `index`th. Everything but free text has
+    /// one length; a free text is taken as long as the rest of the pattern allows.
+    pub(super) fn steps(&mut self, steps: &[Step], mut index: usize, mut at: usize) -> bool {
+        let mut rest = steps;
+        while let Some((step, after)) = rest.split_first() {
+            self.note(at, index);
+            let Some(input) = self.record.get(at..) else { return false };
+            let (length, taken) = match step {
+                Step::Literal(literal) if literal.begins(input) => (literal.text.len(), 1),
+                Step::Ahead(texts) if texts.iter().any(|text| input.starts_with(text)) => (0, 1),
+                Step::Literal(_) | Step::Ahead(_) => return false,
+                Step::Capture(capture) => {
+                    let most = longest(capture.kind, input);
+                    match after.first() {
+                        Some(Step::Literal(literal)) if capture.ends_itself => {
+                            if !literal.begins(&input[most..]) || !self.take(capture, at, most) {
+                                return false;
+                            }
+                            (most + literal.text.len(), 2)
+                        }
+                        _ => return self.divide(capture, after, index + 1, at, most),
+                    }
+                }
+            };
+            (rest, index, at) = (&rest[taken..], index + taken, at + length);
+        }
+        self.note(at, index);
+        if at != self.record.len() {
+            return false;
+        }
+        if self.seconds && self.first.is_none() {
+            self.first = Some(self.captures);
+            return false;
+        }
+        true
+    }
+
+    /// Tries the ends that a capture may have, longest first. `after` are the steps behind it, of which the first is the pattern's `index`th.
+    fn divide(&mut self, capture: &Capture, after: &[Step], index: usize, at: usize, most: usize) -> bool {
+        let input = &self.record[at..];
+        match after {
+            [] => input.len() <= most && self.fits(capture, after, index, at, (input.len(), 0)),
+            // What stands at the end of the record stands nowhere else.
+            [Step::Literal(literal)] if input.ends_with(&literal.text) => {
+                let length = input.len() - literal.text.len();
+                length <= most && self.fits(capture, &[], index + 1, at, (length, literal.text.len()))
+            }
+            [Step::Literal(literal), after @ ..] => {
+                let text = literal.text.len();
+                // Only where the literal stands can the capture end: found from the right.
+                let mut window = input.len().min(most.saturating_add(text));
+                while let Some(length) = literal.rfind(&input[..window]) {
+                    if length <= most && self.fits(capture, after, index + 1, at, (length, text)) {
+                        return true;
+                    }
+                    if self.tries == 0 || length + text == 0 {
+                        return false;
+                    }
+                    window = length + text - 1;
+                }
+                false
+            }
+            // The checker refuses patterns in which two captures touch.
+            [Step::Capture(_) | Step::Ahead(_), ..] => false,
+        }
+    }
+
+    /// Whether the rest fits when a capture has this length, and the literal behind it that.
+    fn fits(&mut self, capture: &Capture, after: &[Step], index: usize, at: usize, (length, text): (usize, usize)) -> bool {
+        let before = capture.again.then_some(self.captures);
+        let fits = self.take(capture, at, length) && self.steps(after, index, at + length + text);
+        if let Some(before) = before.filter(|_| !fits) {
+            self.captures = before;
+        }
+        fits
+    }
+
+    /// Captures so many bytes, if they are a value that this capture may have.
+    #[inline]
+    fn take(&mut self, capture: &Capture, at: usize, length: usize) -> bool {
+        if self.tries == 0 {
+            return false;
+        }
+        self.tries -= 1;
+        let Some((skip, length)) = accepts(capture.kind, &self.record[at..at + length]) else { return false };
+        let Some(slot) = capture.slot else { return true };
+        let (start, end) = (at + skip, at + skip + length);
+        if self.given.is_some_and(|(of, value)| of == capture.fact && value != &self.record[start..end]) {
+            return false;
+        }
+        if capture.again {
+            return self.take_again(capture, start, end);
+        }
+        self.captures.put(slot, capture.fact, capture.kind, start, end);
+        true
+    }
+
+    /// Captures a fact that the pattern names twice: it goes on to here, or it is the same value, perhaps written in another way.
+    fn take_again(&mut self, Capture { fact, kind, .. }: &Capture, start: usize, end: usize) -> bool {
+        let Some(before) = self.captures.range(*fact) else { return false };
+        if *kind == Kind::More {
+            self.captures.set(*fact, self.captures.kind(*fact), before.start, end);
+            return true;
+        }
+        let value = &self.record[start..end];
+        let same = self.record[before] == *value || self.captures.value(*fact, self.record) == decode::value(*kind, value);
+        if same {
+            self.captures.set(*fact, *kind, start, end);
+        }
+        same
+    }
+
+    #[inline]
+    fn note(&mut self, at: usize, element: usize) {
+        if let Some(reached) = &mut self.reached {
+            *reached = (*reached).max(Reached { at, element });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::grammar::matcher::Matcher;
+
+    /// All ways of dividing a record, in the order in which they are preferred: what a pattern means, put as plainly as can be.
+    struct Divisions<'a> {
+        record: &'a [u8],
+        found: Vec<Captures>,
+        tries: u32,
+    }
+
+    impl Divisions<'_> {
+        fn walk(&mut self, elements: &[Element], at: usize, before: Captures) {
+            let rest = &self.record[at..];
+            match elements {
+                [] if rest.is_empty() => self.found.push(before),
+                [Element::Literal(text), after @ ..] if rest.starts_with(text.as_bytes()) => self.walk(after, at + text.len(), before),
+                [Element::Capture { fact, kind }, after @ ..] => {
+                    for length in (0..=rest.len().min(longest(*kind, rest))).rev() {
+                        let goes_on = after.first().map_or(length == rest.len(), |next| match next {
+                            Element::Literal(text) => rest[length..].starts_with(text.as_bytes()),
+                            _ => false,
+                        });
+                        let Some((skip, taken)) = accepts(*kind, &rest[..length]).filter(|_| goes_on) else { continue };
+                        self.tries += 1;
+                        let (mut captures, start, end) = (before, at + skip, at + skip + taken);
+                        match before.range(*fact) {
+                            Some(begun) if *kind == Kind::More => captures.set(*fact, before.kind(*fact), begun.start, end),
+                            known => {
+                                captures.set(*fact, *kind, start, end);
+                                let value = |captures: &Captures| captures.value(*fact, self.record).map(|value| value.into_owned());
+                                let same = || {
+                                    before.get(*fact, self.record) == Some(&self.record[start..end]) || value(&before) == value(&captures)
+                                };
+                                if known.is_some() && !same() {
+                                    continue;
+                                }
+                            }
+                        }
+                        self.walk(after, at + length, captures);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn capture() -> impl Strategy<Value = Element> {
+        let facts = prop_oneof![Just(Fact::ClientId), Just(Fact::Username), Just(Fact::Words), Just(Fact::Ignored)];
+        let free = prop_oneof![Just(Kind::Text), Just(Kind::Line), Just(Kind::More)];
+        let kind = prop_oneof![free, (0..Kind::ALL.len()).prop_map(|kind| Kind::ALL[kind])];
+        (facts, kind).prop_map(|(fact, kind)| Element::Capture { fact, kind })
+    }
+
+    fn literal() -> impl Strategy<Value = String> {
+        "[a1:, .(\\n]{1,3}|\\] disconnected, |1::"
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn a_record_is_divided_in_the_first_way_that_there_is(
+            parts in prop::collection::vec((literal(), capture()), 1..5),
+            begins in any::<bool>(),
+            end in prop::option::of(literal()),
+            values in prop::collection::vec("[a1:, .(\\n-]{0,4}|192\\.0\\.2\\.7|true|\"a\"|::1", 5),
+            strange in prop::option::of("[a1:, .(\\n]{0,12}"),
+        ) {
+            let mut elements = Vec::new();
+            let mut record = String::new();
+            for ((text, capture), value) in parts.iter().zip(&values) {
+                record.push_str(text);
+                record.push_str(value);
+                elements.extend([Element::Literal(text.clone()), capture.clone()]);
+            }
+            if !begins {
+                elements.remove(0);
+                record.drain(..parts[0].0.len());
+            }
+            if let Some(text) = end {
+                record.push_str(&text);
+                elements.push(Element::Literal(text));
+            }
+            let record = strange.unwrap_or(record);
+            let free = elements.iter().filter(|element| matches!(element, Element::Capture { kind, .. } if kind.is_free())).count();
+            let mut divisions = Divisions { record: record.as_bytes(), found: Vec::new(), tries: 0 };
+            divisions.walk(&elements, 0, Captures::NONE);
+            prop_assume!(divisions.tries < TRIES);
+            let mut expected = divisions.found.first().copied();
+            if let Some(first) = &mut expected {
+                first.ambiguous = free > 1 && divisions.found.len() > 1;
+            }
+            prop_assert_eq!(Matcher::new(&Pattern { elements }).run(record.as_bytes()), expected);
+        }
+    }
+}
