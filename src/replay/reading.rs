@@ -30,7 +30,12 @@ pub(super) fn read(
         let shelf = &mut shelves[shelf];
         let track = &mut shelf.tracks[at];
         let log = track.log;
-        let mut soon = |attempt| twins.push(&broker, log, attempt, false, now, &mut |attempt, _| tell(attempt));
+        // Nor does anything of it, where no two records tell the same attempt.
+        let through = alone && !shelf.source.grammar.rules.iter().any(|rule| rule.has_twin);
+        let mut soon = |attempt| match through {
+            true => tell(attempt),
+            false => twins.push(&broker, log, attempt, false, now, &mut |attempt, _| tell(attempt)),
+        };
         let more = track.read(now, watcher, &mut out, alone.then_some(&mut soon)).unwrap_or_else(|error| {
             broken.get_or_insert(error);
             false

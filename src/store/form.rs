@@ -1,5 +1,5 @@
 //! The form of a line: what is left of it when the client ID, the address and the values are taken out. A value is digits, and what
-//! stands between the digits of a time or an address.
+//! stands between the digits of a time or an address; a digit that stands alone is a letter like others.
 
 use std::ops::Range;
 
@@ -173,10 +173,10 @@ pub(super) fn split(line: &[u8], around: &Around<'_>, form: &mut Vec<u8>, values
     }
     let (mut done, mut at, mut marks) = (same, same, 0);
     while let Some(&byte) = line.get(at) {
+        let length = if byte.is_ascii_digit() { value(&line[at..]) } else { 0 };
         let (mark, length) = match names(at) {
             Some(name) => name,
-            None if byte.is_ascii_digit() => {
-                let length = value(&line[at..]);
+            None if length > 1 => {
                 put(values, length as u64);
                 put_first(values, &line[at..], length);
                 (VALUE, length)
@@ -231,33 +231,8 @@ fn value(text: &[u8]) -> usize {
     length
 }
 
-/// With how many digits a text begins: eight bytes are looked at together.
+/// With how many digits a text begins.
 #[inline]
 fn digits(text: &[u8]) -> usize {
-    let mut count = 0;
-    while let Some(eight) = text.get(count..).and_then(|rest| rest.first_chunk()) {
-        let values = u64::from_le_bytes(*eight) ^ 0x3030_3030_3030_3030;
-        // Above nine the highest bit of a byte is set, or carried into; what is carried further is above the first such byte.
-        let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
-        if others != 0 {
-            return count + others.trailing_zeros() as usize / 8;
-        }
-        count += eight.len();
-    }
-    let rest = text.get(count..).unwrap_or_default();
-    count + rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn digits_are_counted(text in proptest::collection::vec(prop_oneof![4 => b'0'..=b'9', 1 => any::<u8>()], 0..40)) {
-            prop_assert_eq!(digits(&text), text.iter().take_while(|byte| byte.is_ascii_digit()).count());
-        }
-    }
+    text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len())
 }
