@@ -7,6 +7,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use smallvec::SmallVec;
 
 use self::order::{in_order, place_of};
 use self::records::{Place, Records};
@@ -14,6 +15,9 @@ use super::CommitStats;
 use super::batch::{self, Batch};
 use super::packed::{Packer, View, blank, known};
 use crate::model::{Attempt, Change, ClientKey, Identity, Millis, Row};
+
+/// So many rows are looked for together when they are shown.
+const AHEAD: usize = 16;
 
 /// A table of rows with the semantics of the store, without limits, retention and deletions.
 #[derive(Debug, Clone, Default)]
@@ -86,8 +90,19 @@ impl Table {
 
     /// The same, as they are packed.
     pub(crate) fn views(&self) -> impl ExactSizeIterator<Item = View<'_>> {
-        let order = in_order(&self.records, &self.packer.texts, self.len());
-        order.into_iter().map(|place| View::read(&self.packer.texts, self.records.get(place_of(place))))
+        let mut order = in_order(&self.records, &self.packer.texts, self.len()).into_iter();
+        let mut ahead = SmallVec::<[&[u8]; AHEAD]>::new();
+        let mut row = 0;
+        (0..order.len()).map(move |_| {
+            // Rows stand anywhere in memory: a few are looked for together, so that none is waited for alone.
+            if row == ahead.len() {
+                row = 0;
+                ahead.clear();
+                ahead.extend(order.by_ref().take(AHEAD).map(|place| self.records.get(place_of(place))));
+            }
+            row += 1;
+            View::read(&self.packer.texts, ahead.get(row - 1).copied().unwrap_or_default())
+        })
     }
 
     /// The time of this client's row.
