@@ -253,6 +253,39 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Lines that repeat a client's words, of which some read like a refusal, among others; the log is known to be in no wrapper.
+    #[test]
+    fn a_clients_words_are_known_wherever_reading_begins(kinds in prop::collection::vec((0..9usize, 0..3usize), 0..50), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
+        let mosquitto = grammars().into_iter().find(|grammar| grammar.name == "mosquitto").unwrap();
+        let quiet = b"1795446020: Received PINGREQ from b\n".repeat(10);
+        let line = |(kind, id): (usize, usize)| {
+            let id = ["Client x", "a", "Client a disconnected, not"][id];
+            let message = match kind {
+                0 | 1 => format!("Received SUBSCRIBE from {id}"),
+                2 => "\tplant/5 (QoS 0)".to_owned(),
+                3 => "\tClient v disconnected, not authorised.".to_owned(),
+                4 => format!("{id} 0 y disconnected, not authorised."),
+                5 => format!("{id} authorised."),
+                6 => format!("Received PINGREQ from {id}"),
+                7 => format!("New connection from 192.0.2.{}:5000 on port 1883.", id.len()),
+                _ => format!("Client {id} disconnected, not authorised."),
+            };
+            format!("1795446021: {message}\n").into_bytes()
+        };
+        let lines: Vec<Vec<u8>> = kinds.into_iter().map(line).collect();
+        let log = [quiet.clone(), lines.concat()].concat();
+        let mut at: Vec<usize> = cuts.iter().map(|cut| quiet.len() + lines[..cut.index(lines.len() + 1)].concat().len()).collect();
+        at.extend([0, quiet.len(), log.len()]);
+        at.sort_unstable();
+        let pieces: Vec<&[u8]> = at.windows(2).map(|pair| &log[pair[0]..pair[1]]).collect();
+        agree(&mosquitto, &log, &pieces);
+        agree(&mosquitto, &log, &[&log]);
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]

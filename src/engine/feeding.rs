@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::log_engine::Engine;
 use super::stream::{Place, Surroundings};
-use crate::grammar::{Continues, Framing};
+use crate::grammar::{Continues, EchoForm, Framing};
 use crate::model::{Attempt, Millis};
 use crate::record::colours_off;
 use crate::wrapper::Piece;
@@ -32,8 +32,9 @@ impl Engine {
     /// The same; `each` is called after each line that was looked at. The memory of attempts that it takes away is used again at once.
     pub fn feed_each(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>, each: &mut dyn FnMut(&mut Vec<Attempt>)) {
         let grammar = std::sync::Arc::clone(&self.grammar);
+        let bare = self.tells_echoes();
         if let Some(prefilter) = &mut self.prefilter {
-            prefilter.fit(bytes);
+            prefilter.fit(bytes, bare);
         }
         let (mut at, mut wanted, mut ahead) = (0, 0, None);
         while at < bytes.len() {
@@ -46,7 +47,12 @@ impl Engine {
                 (None, _) => line_at(bytes, at),
                 (Some(hit), _) if hit.start == at => hit,
                 (Some(hit), None) => {
-                    self.stats.lines += lines(&bytes[at..hit.start]);
+                    let start = if self.tells_echoes() { unechoed(&grammar.echoes, bytes, at, &hit) } else { hit.start };
+                    self.stats.lines += lines(&bytes[at..start]);
+                    if start < hit.start {
+                        (at, wanted) = (start, hit.end);
+                        continue;
+                    }
                     hit
                 }
                 (Some(hit), Some(framing)) if !self.is_gathering() => {
@@ -90,9 +96,14 @@ impl Engine {
                 return Some(hit.clone());
             }
         }
-        let hit = prefilter.next_line(bytes, at, self.unwrapper.hides()).unwrap_or(bytes.len()..bytes.len());
+        let hit = prefilter.next_line(bytes, at, self.unwrapper.hides(), self.tells_echoes()).unwrap_or(bytes.len()..bytes.len());
         *ahead = Some(hit.clone());
         Some(hit)
+    }
+
+    /// Whether which lines repeat a client's words is told from the lines before them, and not by looking at each record that they may follow.
+    fn tells_echoes(&self) -> bool {
+        self.tells_echoes && self.unwrapper.is_bare()
     }
 
     fn is_gathering(&self) -> bool {
@@ -140,6 +151,22 @@ impl Engine {
         };
         Some(Seen { place, goes_on: stream.goes_on(framing, &text, &place), header })
     }
+}
+
+/// Where to begin to read, so that it is known whether this line repeats a client's words: at the last line that surely does not, because
+/// neither it nor the line before it holds the text that stands between a client's words. For no line at all the next one is not known.
+fn unechoed(echoes: &[EchoForm], bytes: &[u8], from: usize, hit: &Range<usize>) -> usize {
+    let between = |line: &[u8]| echoes.iter().any(|form| memchr::memmem::find(line, &form.between).is_some());
+    let (mut start, mut holds) = (hit.start, hit.is_empty() || between(&bytes[hit.clone()]));
+    while start > from {
+        let before = memchr::memrchr(b'\n', &bytes[from..start - 1]).map_or(from, |feed| from + feed + 1);
+        let held = std::mem::replace(&mut holds, between(&bytes[before..start]));
+        if !held && !holds {
+            return start;
+        }
+        start = before;
+    }
+    from
 }
 
 /// The line that begins here, with its line end.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::prefilter::Prefilter;
+use super::prefilter::{Prefilter, tells_echoes};
 use super::stream::{Line, Stream, StreamState, Surroundings};
 use super::trace::{Fate, Trace};
 use crate::conversation::Settings;
@@ -77,6 +77,8 @@ pub struct Engine {
     pub(super) grammar: Arc<Grammar>,
     pub(super) options: Options,
     pub(super) prefilter: Option<Prefilter>,
+    /// Whether the grammar's lines that repeat a client's words can be told from those before them.
+    pub(super) tells_echoes: bool,
     pub(super) unwrapper: Unwrapper,
     pub(super) streams: Streams,
     pub(super) stats: Stats,
@@ -97,7 +99,17 @@ impl Engine {
     pub fn new(grammar: Arc<Grammar>, options: Options) -> Engine {
         let unwrapper = Unwrapper::new(options.zone.clone());
         let prefilter = Prefilter::new(&grammar);
-        Engine { grammar, options, prefilter, unwrapper, streams: Streams::default(), stats: Stats::default(), reference: None }
+        let tells_echoes = tells_echoes(&grammar);
+        Engine {
+            grammar,
+            options,
+            prefilter,
+            tells_echoes,
+            unwrapper,
+            streams: Streams::default(),
+            stats: Stats::default(),
+            reference: None,
+        }
     }
 
     /// The grammar in use.

@@ -18,6 +18,8 @@ const TELLING: usize = 6;
 #[derive(Debug)]
 pub(super) struct Prefilter {
     searcher: Searcher,
+    /// The same where no line is in a wrapper, and what is repeated of a client's words is told from the lines before it.
+    bare: Option<Searcher>,
     /// How records may hide them.
     hidden: hidden::Ways,
     /// Texts after which another must stand in the line, or the record is not whole.
@@ -26,7 +28,12 @@ pub(super) struct Prefilter {
 
 /// The texts of which every line that a rule of the grammar takes holds one; or the pattern of a way that has no text worth looking
 /// for, for which every line must be looked at.
-pub fn literals<'g>(grammar: &'g Grammar) -> Result<Vec<&'g [u8]>, &'g str> {
+pub fn literals(grammar: &Grammar) -> Result<Vec<&[u8]>, &str> {
+    texts(grammar, true)
+}
+
+/// The same, with or without those of the records after which a client's words are repeated.
+fn texts<'g>(grammar: &'g Grammar, echoes: bool) -> Result<Vec<&'g [u8]>, &'g str> {
     let active = grammar.rules.iter().filter(|rule| grammar.counts(rule));
     // A text that also records hold which concern nobody is a poor one, if there is another; so is one that is such a record's name with
     // the words before it (`msg: NAME, `).
@@ -48,7 +55,8 @@ pub fn literals<'g>(grammar: &'g Grammar) -> Result<Vec<&'g [u8]>, &'g str> {
         .iter()
         .filter(|form| form.bracket.is_none() || brackets.is_empty())
         .map(|form| ("a [[multiline]]", form.literal.as_slice()));
-    let echoed = grammar.echoes.iter().flat_map(|form| form.literals.iter().map(|text| ("an [[echo]]", text.as_slice())));
+    let echoed =
+        grammar.echoes.iter().filter(|_| echoes).flat_map(|form| form.literals.iter().map(|text| ("an [[echo]]", text.as_slice())));
     let mut texts = Vec::new();
     for (written, text) in ways.chain(begun).chain(echoed) {
         if text.len() < literal::GOOD {
@@ -103,24 +111,34 @@ fn unclosed(bytes: &[u8], (open, close): &Bracket) -> Option<usize> {
     })
 }
 
+/// Whether the lines in which a client's words are repeated can be told from those before them: then only a line that counts is looked back
+/// from, and the records after which that is done are not searched for.
+pub(super) fn tells_echoes(grammar: &Grammar) -> bool {
+    let plain = grammar.framing.is_none() && grammar.structures.is_empty();
+    plain && !grammar.echoes.is_empty() && grammar.echoes.iter().all(|form| !form.between.is_empty())
+}
+
 impl Prefilter {
     /// None when a rule has no literal that is worth looking for: then every line must be looked at.
     pub(super) fn new(grammar: &Grammar) -> Option<Prefilter> {
         let mut texts = literals(grammar).ok()?;
         texts.extend(SPLIT_MARKS);
         let brackets = brackets(grammar);
-        Searcher::new(&texts).map(|searcher| Prefilter { searcher, brackets, hidden: hidden::Ways::of(grammar) })
+        let bare = if tells_echoes(grammar) { self::texts(grammar, false).ok().and_then(|texts| Searcher::new(&texts)) } else { None };
+        Searcher::new(&texts).map(|searcher| Prefilter { searcher, bare, brackets, hidden: hidden::Ways::of(grammar) })
     }
 
     /// Fits the search to the log that these bytes are of; it finds all that it found before.
-    pub(super) fn fit(&mut self, log: &[u8]) {
-        self.searcher.fit(log);
+    pub(super) fn fit(&mut self, log: &[u8], bare: bool) {
+        let searcher = self.bare.as_mut().filter(|_| bare).unwrap_or(&mut self.searcher);
+        searcher.fit(log);
     }
 
     /// The first line at or after `from`, with its line end, that a rule may take: one that holds a literal, or may hold one where the
-    /// log's wrappers hide it.
-    pub(super) fn next_line(&self, bytes: &[u8], from: usize, hides: Hides) -> Option<Range<usize>> {
-        let mut hit = self.searcher.find(bytes, from);
+    /// log's wrappers hide it. `bare`: it has none, and the caller knows the lines in which a client's words are repeated.
+    pub(super) fn next_line(&self, bytes: &[u8], from: usize, hides: Hides, bare: bool) -> Option<Range<usize>> {
+        let searcher = self.bare.as_ref().filter(|_| bare).unwrap_or(&self.searcher);
+        let mut hit = searcher.find(bytes, from);
         let before = |hit: &Option<Range<usize>>| &bytes[..hit.as_ref().map_or(bytes.len(), |hit| hit.start)];
         let ways = hidden::Ways { escapes: self.hidden.escapes || hides.journal, journal: hides.journal, ..self.hidden };
         if let Some(at) = hidden::first(&before(&hit)[from..], ways) {
@@ -197,7 +215,7 @@ mod tests {
                 r#"{{"time":1795447634298994,"level":"debug","msg":"{msg}","username":"u","clientid":"a","peername":"192.0.2.7:40101","tag":"MQTT","packet":"{packet}","pid":"<0.9.0>"}}"#
             )
         };
-        let next = |line: &str| prefilter.next_line(line.as_bytes(), 0, Hides::default());
+        let next = |line: &str| prefilter.next_line(line.as_bytes(), 0, Hides::default(), false);
         for (msg, packet) in [
             ("mqtt_packet_received", "PUBLISH(Q0, R0, D0, Topic=a/b, PacketId=undefined, Payload=******)"),
             ("mqtt_packet_sent", r#"PUBLISH(Q0, R0, D0, Topic=a/\u00e9\"b, PacketId=undefined, Payload=******)"#),
@@ -215,7 +233,7 @@ mod tests {
     fn brackets_that_are_not_closed_are_found() {
         let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
         let Some(prefilter) = library.get("tbmq").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
-        let next = |text: &str| prefilter.next_line(text.as_bytes(), 0, Hides::default());
+        let next = |text: &str| prefilter.next_line(text.as_bytes(), 0, Hides::default(), false);
         let whole = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump] nothing\n";
         assert_eq!(next(&whole.repeat(3)), None);
         let torn = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump\n";

@@ -42,6 +42,42 @@ impl Ends {
     }
 }
 
+/// The ends of several patterns: what some have alike is compared once.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    /// Each with one bit for each pattern that has it.
+    firsts: Vec<(End, u64)>,
+    lasts: Vec<(End, u64)>,
+}
+
+impl Table {
+    /// Of no more patterns than this.
+    pub(super) const MOST: usize = 64;
+
+    pub(super) fn new(ends: &[Ends]) -> Table {
+        let mut table = Table::default();
+        for (place, ends) in ends.iter().enumerate().take(Table::MOST) {
+            for (list, end) in [(&mut table.firsts, ends.first), (&mut table.lasts, ends.last)] {
+                match list.iter_mut().find(|(known, _)| *known == end) {
+                    Some((_, patterns)) => *patterns |= 1 << place,
+                    None => list.push((end, 1 << place)),
+                }
+            }
+        }
+        table
+    }
+
+    /// Which of the patterns a text with these ends may fit, one bit for each.
+    #[inline]
+    pub(super) fn fitting(&self, sample: Sample) -> u64 {
+        let fit = |list: &[(End, u64)], bytes: u64| {
+            list.iter().fold(0, |all, (end, patterns)| if end.fits(bytes) { all | patterns } else { all })
+        };
+        let firsts = fit(&self.firsts, sample.first);
+        if firsts == 0 { 0 } else { firsts & fit(&self.lasts, sample.last) }
+    }
+}
+
 /// The first bytes of a text, to be compared with what stands somewhere in another one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begin(End);
@@ -59,7 +95,7 @@ impl Begin {
 }
 
 /// Some bytes of a text's end as a number.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct End {
     bytes: u64,
     /// Which of them count.
@@ -113,6 +149,8 @@ mod tests {
                 assert_eq!(Begin::new(before).of(before, other), other.starts_with(before));
             }
             assert_eq!(Ends::new(before, b"").may_begin(None), count == 0);
+            let table = Table::new(&[Ends::new(b"x", after), Ends::new(before, b""), Ends::new(before, after), Ends::new(before, b"x")]);
+            assert_eq!(table.fitting(Sample::of(text)), 0b0110);
             assert_eq!(Ends::new(before, b"").may_begin(Some(b'x')), count == 0);
         }
     }

@@ -4,20 +4,33 @@
 //! most specific first, each with up to eight bytes of both ends; a message is compared with a number at each end. Of those that are left, the
 //! first is mostly the one; where it is not, the others must find their rarest bytes in the message before they are tried.
 
-use super::ends::{Ends, Sample};
+use super::ends::{Ends, Sample, Table};
 use super::rule::{Outcome, Rule};
 use super::way::{FieldPattern, How, Way};
 
 /// The ways of all rules, the most specific first; of two that are equally specific, the one that stands first in the file. One list
-/// for each first byte that any of them has, because comparing a number with all of them is still most of the work.
+/// for each first byte that any of them has.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// The first is for texts with any other first byte, and for the empty one.
-    lists: Vec<Vec<Entry>>,
+    /// In parts of so many ways as a [`Table`] compares at once. The first list is for texts with any other first byte, and for the empty one.
+    lists: Vec<Vec<Part>>,
     /// The list of each first byte.
     by_first: Vec<u16>,
     /// For each rule, the ways that can divide its records otherwise and mean something else.
     rivals: Vec<Vec<(usize, usize)>>,
+}
+
+#[derive(Debug)]
+struct Part {
+    ends: Table,
+    entries: Vec<Entry>,
+}
+
+impl Part {
+    fn of(entries: &[&Entry]) -> Part {
+        let ends: Vec<Ends> = entries.iter().map(|entry| entry.ends).collect();
+        Part { ends: Table::new(&ends), entries: entries.iter().map(|entry| **entry).collect() }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -102,16 +115,17 @@ impl Index {
             },
         };
         let entries: Vec<Entry> = ways.into_iter().map(entry).collect();
-        let beginning = |byte: Option<u8>| entries.iter().filter(|entry| entry.ends.may_begin(byte)).copied().collect::<Vec<_>>();
-        let mut index =
-            Index { lists: vec![beginning(None)], by_first: Vec::new(), rivals: rules.iter().map(|rule| rivals(rule, rules)).collect() };
+        let beginning = |byte: Option<u8>| entries.iter().filter(|entry| entry.ends.may_begin(byte)).collect::<Vec<_>>();
+        let parts = |list: &[&Entry]| list.chunks(Table::MOST).map(Part::of).collect::<Vec<_>>();
+        let others = beginning(None);
+        let (mut lists, mut by_first) = (vec![parts(&others)], Vec::new());
         for byte in 0..=u8::MAX {
             let list = beginning(Some(byte));
-            let own = list.len() > index.lists[0].len();
-            index.by_first.push(if own { index.lists.len() as u16 } else { 0 });
-            index.lists.extend(own.then_some(list));
+            let own = list.len() > others.len();
+            by_first.push(if own { lists.len() as u16 } else { 0 });
+            lists.extend(own.then(|| parts(&list)));
         }
-        index
+        Index { lists, by_first, rivals: rules.iter().map(|rule| rivals(rule, rules)).collect() }
     }
 
     /// The ways that can divide a record of this rule otherwise and mean something else.
@@ -124,17 +138,20 @@ impl Index {
     pub(super) fn find_map<T>(&self, text: &[u8], mut ask: impl FnMut(usize, usize) -> Option<T>) -> Option<T> {
         let sample = Sample::of(text);
         let list = text.first().and_then(|byte| self.by_first.get(usize::from(*byte))).map_or(0, |list| usize::from(*list));
-        let fitting = self.lists.get(list).into_iter().flatten().filter(|entry| entry.ends.fit(sample));
         let (mut held, mut first) = (None, true);
-        for entry in fitting {
-            if !std::mem::take(&mut first)
-                && let Some(needs) = entry.needs
-                && !held.get_or_insert_with(|| Held::by(text)).all(needs)
-            {
-                continue;
-            }
-            if let Some(answer) = ask(entry.rule as usize, entry.way as usize) {
-                return Some(answer);
+        for part in self.lists.get(list)? {
+            let mut fitting = part.ends.fitting(sample);
+            while let Some(entry) = part.entries.get(fitting.trailing_zeros() as usize) {
+                fitting &= fitting - 1;
+                if !std::mem::take(&mut first)
+                    && let Some(needs) = entry.needs
+                    && !held.get_or_insert_with(|| Held::by(text)).all(needs)
+                {
+                    continue;
+                }
+                if let Some(answer) = ask(entry.rule as usize, entry.way as usize) {
+                    return Some(answer);
+                }
             }
         }
         None

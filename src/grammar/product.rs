@@ -3,6 +3,7 @@
 use regex::bytes::Regex;
 
 use super::captures::Captures;
+use super::ends::{self, Ends};
 use super::fact::Fact;
 use super::form::{Colours, EchoForm, Framing, Header, Key, Multiline, SecretForm, Structure, Tells};
 use super::index::Index;
@@ -50,6 +51,8 @@ pub struct Grammar {
     pub rules: Vec<Rule>,
     /// Which of them a message can be for.
     pub(super) index: Index,
+    /// The ends of records after which lines go on with them or repeat a client's words.
+    pub(super) openers: Vec<Ends>,
     /// The cases that the grammar carries.
     pub samples: Vec<Sample>,
     /// The texts of TLS libraries that rules refer to.
@@ -104,6 +107,13 @@ fn is_no_uuid(client_id: &[u8]) -> bool {
 }
 
 impl Grammar {
+    /// Whether the lines after this message may go on with it or repeat a client's words: told by its ends, because most do not.
+    #[inline]
+    pub fn opens(&self, message: &[u8]) -> bool {
+        let sample = ends::Sample::of(message);
+        self.openers.iter().any(|ends| ends.fit(sample))
+    }
+
     /// The form of record of several lines that this message begins and does not end.
     pub fn torn(&self, message: &[u8]) -> Option<usize> {
         self.multiline.iter().position(|form| form.is_torn(message))

@@ -118,27 +118,25 @@ pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
 
 /// Four numbers up to 255 without needless noughts: what nearly all addresses are.
 fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
-    let (mut octets, mut place, mut digits, mut value) = ([0; 4], 0, 0, 0);
+    let (mut address, mut octet, mut digits, mut dots) = (0_u32, 0, 0, 0);
     for byte in bytes {
-        if *byte == b'.' {
-            if digits == 0 || place == 3 {
+        let digit = u32::from(byte.wrapping_sub(b'0'));
+        if digit < 10 {
+            if digits > 0 && octet == 0 {
                 return None;
             }
-            octets[place] = value as u8;
-            (place, digits, value) = (place + 1, 0, 0);
+            (octet, digits) = (octet * 10 + digit, digits + 1);
+            if octet > 255 {
+                return None;
+            }
         } else {
-            let digit = u32::from(byte.wrapping_sub(b'0'));
-            if digit > 9 || digits > 0 && value == 0 {
+            if *byte != b'.' || digits == 0 || dots == 3 {
                 return None;
             }
-            (digits, value) = (digits + 1, value * 10 + digit);
-            if value > 255 {
-                return None;
-            }
+            (address, octet, digits, dots) = (address << 8 | octet, 0, 0, dots + 1);
         }
     }
-    octets[place] = value as u8;
-    (place == 3 && digits > 0).then(|| Ipv4Addr::from(octets))
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(address << 8 | octet))
 }
 
 fn tuple(address: &str) -> Option<IpAddr> {

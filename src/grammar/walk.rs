@@ -124,24 +124,27 @@ impl<'a> Walk<'a> {
     pub(super) fn steps(&mut self, steps: &[Step], mut index: usize, mut at: usize) -> bool {
         let mut rest = steps;
         while let Some((step, after)) = rest.split_first() {
-            self.note(at, index);
-            let Some(input) = self.record.get(at..) else { return false };
-            let (length, taken) = match step {
-                Step::Literal(literal) if literal.begins(input) => (literal.text.len(), 1),
-                Step::Ahead(texts) if texts.iter().any(|text| input.starts_with(text)) => (0, 1),
-                Step::Literal(_) | Step::Ahead(_) => return false,
+            let input = &self.record[at..];
+            let gone = match step {
+                Step::Literal(literal) => literal.begins(input).then_some((literal.text.len(), 1)),
+                Step::Ahead(texts) => texts.iter().any(|text| input.starts_with(text)).then_some((0, 1)),
                 Step::Capture(capture) => {
                     let most = longest(capture.kind, input);
                     match after.first() {
                         Some(Step::Literal(literal)) if capture.ends_itself => {
-                            if !literal.begins(&input[most..]) || !self.take(capture, at, most) {
-                                return false;
-                            }
-                            (most + literal.text.len(), 2)
+                            let fits = literal.begins(&input[most..]) && self.take(capture, at, most);
+                            fits.then_some((most + literal.text.len(), 2))
                         }
-                        _ => return self.divide(capture, after, index + 1, at, most),
+                        _ => {
+                            self.note(at, index);
+                            return self.divide(capture, after, index + 1, at, most);
+                        }
                     }
                 }
+            };
+            let Some((length, taken)) = gone else {
+                self.note(at, index);
+                return false;
             };
             (rest, index, at) = (&rest[taken..], index + taken, at + length);
         }
@@ -231,6 +234,7 @@ impl<'a> Walk<'a> {
         same
     }
 
+    /// How far it got on a way that ends here, or parts.
     #[inline]
     fn note(&mut self, at: usize, element: usize) {
         if let Some(reached) = &mut self.reached {

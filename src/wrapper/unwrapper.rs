@@ -132,6 +132,9 @@ impl Unwrapper {
 
     /// Which lines may hold a text that does not stand in them in plain words.
     pub fn hides(&self) -> Hides {
+        if self.learned.bare() {
+            return Hides::default();
+        }
         Hides { long: self.learned.splitting().then_some(SHORTEST_SPLIT), journal: self.learned.journal() }
     }
 

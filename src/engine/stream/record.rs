@@ -1,6 +1,6 @@
 //! One whole record: its header is read, a rule is found for it, and the conversations take it in.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use super::*;
 
@@ -11,7 +11,7 @@ impl Stream {
         let reference = self.last_ts.or(*around.near).unwrap_or(line.read_at);
         let context = TimeContext { zone: around.zone, reference };
         if let Some((values, stamp, message, header)) = structured(grammar, line.text, &context) {
-            let own = Own { stamp, header, bare: false, whole: line.text, found: None };
+            let own = Own { stamp, header: &header, bare: false, whole: line.text, found: None };
             set(trace, |trace| {
                 trace.header = Some("named values".to_owned());
                 trace.message = escaped(&scrubbed(grammar, &render(&values)), MAX_EVIDENCE_LINE);
@@ -27,17 +27,17 @@ impl Stream {
         let echoing = self.echo.is_some();
         let framed = grammar.framing.is_some();
         // Whether the state allows the rule does not matter here, and is not known before the header is read: it names the thread.
-        let best = Cell::new(None);
+        let best = RefCell::new(None);
         let matched = |message: &[u8]| {
             let found = grammar.find(Message::plain(message), |_, _| true);
-            best.set(found.map(|found| (message.as_ptr_range(), found)));
-            found.is_some()
+            let mut best = best.borrow_mut();
+            *best = found.map(|found| (message.as_ptr_range(), found));
+            best.is_some()
         };
         let known = |message: &[u8]| {
             echoing
                 || matched(message)
-                || begun(grammar, message, line.text).is_some()
-                || echoed(grammar, message).is_some()
+                || grammar.opens(message) && (begun(grammar, message, line.text).is_some() || echoed(grammar, message).is_some())
                 || inner(grammar, message).is_some()
         };
         let mut header = None;
@@ -59,10 +59,10 @@ impl Stream {
             return;
         }
         // A plug-in of the broker may write without the broker's header.
-        let parts = parts.or_else(|| {
-            find(line.text).filter(|(rule, _)| rule.bare).map(|_| Parts { stamp: None, message: line.text, captures: Captures::default() })
-        });
-        let Some(parts) = parts else {
+        let bare =
+            || find(line.text).filter(|(rule, _)| rule.bare).map(|_| Parts { stamp: None, message: line.text, captures: Captures::NONE });
+        let plain = if parts.is_none() { bare() } else { None };
+        let Some(parts) = parts.as_ref().or(plain.as_ref()) else {
             set(trace, |trace| trace.message = escaped(&scrubbed(grammar, line.text), MAX_EVIDENCE_LINE));
             return;
         };
@@ -70,18 +70,21 @@ impl Stream {
             trace.header = header.as_ref().and_then(|found| found.describe(grammar)).or_else(|| self.headers.describe(grammar));
             trace.message = escaped(&scrubbed(grammar, parts.message), MAX_EVIDENCE_LINE);
         });
-        self.echo = Echo::after(grammar, parts.message);
-        if may_begin && let Some(unfinished) = Unfinished::begin(grammar, parts.message, line.text, line.read_at) {
-            self.unfinished = Some(unfinished);
-            set(trace, |trace| trace.fate = Fate::Part);
-            return;
+        if grammar.opens(parts.message) {
+            self.echo = Echo::after(grammar, parts.message);
+            if may_begin && let Some(unfinished) = Unfinished::begin(grammar, parts.message, line.text, line.read_at) {
+                self.unfinished = Some(unfinished);
+                set(trace, |trace| trace.fate = Fate::Part);
+                return;
+            }
         }
         let bare = parts.message.len() == line.text.len();
-        let own = Own { stamp: parts.stamp, header: parts.captures, bare, whole: line.text, found: header };
+        let own = Own { stamp: parts.stamp, header: &parts.captures, bare, whole: line.text, found: header };
         match inner(grammar, parts.message) {
             Some(values) => self.understood(line, own, Seen::plain(values.message_in(parts.message)), around, trace),
             None => {
-                let best = best.take().filter(|(of, _)| *of == parts.message.as_ptr_range()).map(|(_, found)| found);
+                let best = best.into_inner();
+                let best = best.as_ref().filter(|(of, _)| *of == parts.message.as_ptr_range()).map(|(_, found)| found);
                 self.understood(line, own, Seen { best, ..Seen::plain(Message::plain(parts.message)) }, around, trace)
             }
         }
@@ -101,17 +104,21 @@ impl Stream {
             self.last_ts = Some(ts);
             *around.near = Some(ts);
         }
-        let header = (&own.header, if values.is_some() { message.bytes } else { own.whole });
+        let header = (own.header, if values.is_some() { message.bytes } else { own.whole });
         let joiner = &self.joiner;
         // The end of a torn record has lost its header.
         let torn = |rule: &Rule| rule.bare && rule.outcome == Outcome::Torn;
         let fits = |rule: &Rule, captures: &Captures| {
             (own.bare || !torn(rule)) && joiner.applies(grammar, rule, &Heard { captures, bytes: message.bytes, header })
         };
-        let best = best.filter(|(rule, captures)| fits(rule, captures)).or_else(|| grammar.find(message, fits));
+        let best = match best {
+            Some((rule, captures)) if fits(rule, captures) => Some((*rule, *captures)),
+            _ => grammar.find(message, fits),
+        };
         let Some((rule, mut captures)) = best else {
             set(trace, |trace| trace.nearest = nearest(grammar, message.text()));
-            around.stats.suspicious += u64::from(is_suspicious(message.text()));
+            // After which a client's words are repeated is no news.
+            around.stats.suspicious += u64::from(self.echo.is_none() && is_suspicious(message.text()));
             return;
         };
         // Where two texts can be divided in several ways, what stands before it in its thread may say which one is meant.
@@ -162,7 +169,7 @@ const NOTHING: (&Captures, &[u8]) = (&Captures::NONE, b"");
 /// What a record's own header says.
 struct Own<'a> {
     stamp: Option<Stamp>,
-    header: Captures,
+    header: &'a Captures,
     /// It has none.
     bare: bool,
     /// What the header's captures are ranges of.
@@ -177,7 +184,7 @@ struct Seen<'a> {
     /// Stand for the line where its secrets cannot be found in it.
     values: Option<&'a Values>,
     /// The rule that fits best, where it is known already, whatever the state.
-    best: Option<(&'a Rule, Captures)>,
+    best: Option<&'a (&'a Rule, Captures)>,
 }
 
 impl<'a> Seen<'a> {

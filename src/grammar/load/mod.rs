@@ -14,7 +14,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::diagnostic::Faults;
-use super::form::{Header, Multiline};
+use super::form::{EchoForm, Header, Multiline};
 use super::index::Index;
 use super::install::install;
 use super::matcher::Matcher;
@@ -99,7 +99,9 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let own_texts = Texts { entries: top.tables(reader, "text").into_iter().map(|(table, span)| text(reader, table, span)).collect() };
     let multiline: Vec<Multiline> =
         top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span, framing.is_some())).collect();
-    let echoes = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
+    let echoes: Vec<EchoForm> = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
+    let openers = multiline.iter().map(|form| &form.first).chain(echoes.iter().flat_map(|form| &form.after));
+    let openers = openers.map(|matcher| matcher.ends).collect();
     let endings = endings(reader, &mut top);
     let logs = top.texts(reader, "logs").into_iter().map(|text| text.value).collect();
     let mut rules: Vec<Rule> = Vec::new();
@@ -156,6 +158,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         multiline,
         echoes,
         index: Index::new(&rules, message.as_deref()),
+        openers,
         rules,
         samples,
         texts: Arc::clone(texts),
