@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::grammar::{Fact, Grammar, Heard, Key, Rule, decode, ip};
-use crate::model::{Field, Millis};
+use crate::model::{Field, Fields, Millis};
 
 /// No text that a client sends over MQTT is longer.
 const MAX_TEXT: usize = 65_535;
@@ -27,7 +27,7 @@ pub struct Facts {
     pub anonymous: bool,
     /// What the client sent as its ID and username, byte for byte: how the names that its records show are spelt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sent: Option<(String, Option<String>)>,
+    pub sent: Option<Box<(String, Option<String>)>>,
     /// The username.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
@@ -87,43 +87,18 @@ pub struct Facts {
 impl Facts {
     /// The facts of one record.
     pub fn of(grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> Facts {
-        let some = |fact| heard.value(fact).filter(|bytes| !bytes.is_empty()).map(|bytes| text(&bytes));
-        let number = |fact| heard.raw(fact).and_then(decimal);
-        let flag = |fact| heard.raw(fact).map(|bytes| bytes == b"true");
-        let flags = heard.raw(Fact::ConnectFlags).and_then(decode::number);
-        let nobody = |name: &[u8]| grammar.is_nobody(name);
-        let username = heard.value(Fact::Username).filter(|name| !name.is_empty() && !grammar.is_no_username(name));
-        let no_username =
-            heard.raw(Fact::Username).is_some() && heard.value(Fact::Username).is_none_or(|name| grammar.is_no_username(&name));
-        let mut facts = Facts {
-            no_username,
-            client_id: heard.value(Fact::ClientId).filter(|name| !name.is_empty() && !nobody(name)).map(|name| text(&name)),
-            username: username.map(|name| text(&name)),
-            client_ip: heard.raw(Fact::ClientIp).or_else(|| heard.raw(Fact::ClaimedIp)).and_then(ip),
-            client_port: number(Fact::ClientPort),
-            server_port: number(Fact::ServerPort),
-            subject: some(Fact::Subject).filter(|subject| !grammar.is_nobody(subject.as_bytes())),
-            connection: some(Fact::Connection),
-            thread: some(Fact::Thread),
-            upstream_ip: heard.raw(Fact::UpstreamIp).and_then(ip),
-            upstream_port: number(Fact::UpstreamPort),
-            sent_bytes: heard.raw(Fact::SentBytes).and_then(decimal),
-            ends_after: heard.raw(Fact::EndsAfter).and_then(decimal).filter(|after| *after >= 0),
-            lasted: heard.raw(Fact::Lasted).and_then(decimal::<f64>).and_then(milliseconds),
-            listener_tls: heard.raw(Fact::Transport).and_then(|transport| grammar.transport_tls(transport)),
-            tls: rule.tls.or(flag(Fact::Tls)),
-            password_provided: rule.password_provided.or(flag(Fact::PasswordProvided)).or(flags.map(|flags| flags & 0x40 != 0)),
-            connect: rule.connect,
-            ..Facts::default()
-        };
-        if let Some(end) = heard.value(Fact::ClientIdEnd)
-            && let Some(id) = &mut facts.client_id
-            && let Some(start) = id.strip_suffix(&*text(&end)).and_then(|start| start.strip_suffix(", "))
-        {
-            *id = format!("{start}\n{}", text(&end));
+        let mut facts = Facts { tls: rule.tls, password_provided: rule.password_provided, connect: rule.connect, ..Facts::default() };
+        for fact in heard.facts() {
+            facts.read(grammar, fact, heard);
+        }
+        if heard.has(Fact::ClientIdEnd) {
+            facts.mend_client_id(heard);
         }
         if let Some(name) = heard.raw(Fact::ClientName).filter(|name| !grammar.is_nobody(name) && !name.is_empty()) {
             facts.name(name, heard.raw(Fact::ClientIp));
+        }
+        if let Some(flags) = heard.raw(Fact::ConnectFlags).and_then(decode::number) {
+            facts.password_provided = facts.password_provided.or(Some(flags & 0x40 != 0));
         }
         if let Some(packet) = heard.raw(Fact::ConnectPacket) {
             facts.read_packet(packet, true);
@@ -134,12 +109,58 @@ impl Facts {
         facts
     }
 
-    /// What cannot be certain in a record with these facts.
-    pub fn doubts(heard: &Heard<'_>) -> impl Iterator<Item = Field> {
-        let long = |fact| heard.raw(fact).is_some_and(|text| text.len() > MAX_CERTAIN);
-        let claimed = heard.raw(Fact::ClaimedIp).is_some();
-        let doubts = [(long(Fact::ClientId), Field::ClientId), (long(Fact::Username), Field::Username), (claimed, Field::IpAddress)];
-        doubts.into_iter().filter_map(|(doubtful, field)| doubtful.then_some(field))
+    /// One fact of a record. Those that say what others mean are read after all these.
+    fn read(&mut self, grammar: &Grammar, fact: Fact, heard: &Heard<'_>) {
+        let Some(raw) = heard.raw(fact) else { return };
+        let some = || heard.value(fact).filter(|bytes| !bytes.is_empty()).map(text);
+        match fact {
+            Fact::ClientId => self.client_id = heard.value(fact).filter(|id| !id.is_empty() && !grammar.is_nobody(id)).map(text),
+            Fact::Username => {
+                let name = heard.value(fact);
+                self.no_username = name.as_ref().is_none_or(|name| grammar.is_no_username(name));
+                self.username = name.filter(|name| !name.is_empty() && !self.no_username).map(text);
+            }
+            Fact::ClientIp => self.client_ip = ip(raw),
+            Fact::ClaimedIp if !heard.has(Fact::ClientIp) => self.client_ip = ip(raw),
+            Fact::ClientPort => self.client_port = port(raw),
+            Fact::ServerPort => self.server_port = port(raw),
+            Fact::Subject => self.subject = some().filter(|subject| !grammar.is_nobody(subject.as_bytes())),
+            Fact::Connection => self.connection = some(),
+            Fact::Thread => self.thread = some(),
+            Fact::UpstreamIp => self.upstream_ip = ip(raw),
+            Fact::UpstreamPort => self.upstream_port = port(raw),
+            Fact::SentBytes => self.sent_bytes = decimal(raw),
+            Fact::EndsAfter => self.ends_after = decimal(raw).filter(|after| *after >= 0),
+            Fact::Lasted => self.lasted = decimal::<f64>(raw).and_then(milliseconds),
+            Fact::Transport => self.listener_tls = grammar.transport_tls(raw),
+            Fact::Tls => self.tls = self.tls.or(Some(raw == b"true")),
+            Fact::PasswordProvided => self.password_provided = self.password_provided.or(Some(raw == b"true")),
+            Fact::ClaimedIp | Fact::ClientName | Fact::ClientIdEnd | Fact::ConnectFlags | Fact::ConnectPacket | Fact::ConnectHead => {}
+            Fact::Words | Fact::Code | Fact::Secret | Fact::Ignored => {}
+        }
+    }
+
+    /// The record repeats the ID with commas in the place of its raw line feeds: what followed the last of them is known.
+    fn mend_client_id(&mut self, heard: &Heard<'_>) {
+        if let Some(end) = heard.value(Fact::ClientIdEnd).map(text)
+            && let Some(id) = &mut self.client_id
+            && let Some(start) = id.strip_suffix(&*end).and_then(|start| start.strip_suffix(", "))
+        {
+            *id = format!("{start}\n{end}");
+        }
+    }
+
+    /// What cannot be certain in a record with these facts: how a name was encoded, where a long one ends, what somebody claims.
+    pub fn doubts(heard: &Heard<'_>) -> Fields {
+        let mut doubts = Fields::NONE;
+        for (fact, field) in [(Fact::ClientId, Field::ClientId), (Fact::Username, Field::Username)] {
+            if let Some(raw) = heard.raw(fact) {
+                let misread = || heard.captures.is_doubtful(fact, heard.bytes) || heard.is_doubtful(fact);
+                doubts.insert_if(raw.len() > MAX_CERTAIN || !raw.is_ascii() && misread(), field);
+            }
+        }
+        doubts.insert_if(heard.has(Fact::ClaimedIp), Field::IpAddress);
+        doubts
     }
 
     /// What names the conversation that this record belongs to.
@@ -170,7 +191,7 @@ impl Facts {
         if let Some(connect) = decode::packet::connect(&bytes) {
             self.anonymous = connect.client_id.is_empty();
             if !whole {
-                self.sent = Some((connect.client_id, connect.username));
+                self.sent = Some(Box::new((connect.client_id, connect.username)));
             } else {
                 self.client_id = self.client_id.take().or(Some(connect.client_id).filter(|id| !id.is_empty()));
                 self.username = self.username.take().or(connect.username);
@@ -209,41 +230,42 @@ impl Facts {
     }
 
     /// Adds what another record of the same connection says; what is known already stays.
-    pub fn add(&mut self, other: &Facts) {
-        fn fill<T: Clone>(mine: &mut Option<T>, other: &Option<T>) {
+    pub fn add(&mut self, other: Facts) {
+        fn fill<T>(mine: &mut Option<T>, other: Option<T>) {
             if mine.is_none() {
-                mine.clone_from(other);
+                *mine = other;
             }
         }
         self.anonymous |= other.anonymous;
-        fill(&mut self.client_id, &other.client_id);
+        fill(&mut self.client_id, other.client_id);
         self.client_id.take_if(|_| self.anonymous);
-        fill(&mut self.sent, &other.sent);
-        fill(&mut self.client_name, &other.client_name);
-        fill(&mut self.username, &other.username);
-        if let Some((id, username)) = &self.sent {
+        fill(&mut self.sent, other.sent);
+        fill(&mut self.client_name, other.client_name);
+        fill(&mut self.username, other.username);
+        if let Some(sent) = &self.sent {
+            let (id, username) = &**sent;
             self.client_id = self.client_id.take().map(|_| id.clone());
             // Where it sent none, the one that the records show is the certificate's.
             self.username = self.username.take().map(|shown| username.clone().unwrap_or(shown));
         }
         self.no_username |= other.no_username && self.username.is_none();
-        fill(&mut self.client_ip, &other.client_ip);
-        fill(&mut self.client_port, &other.client_port);
-        fill(&mut self.server_port, &other.server_port);
-        fill(&mut self.subject, &other.subject);
-        fill(&mut self.connection, &other.connection);
-        fill(&mut self.thread, &other.thread);
-        fill(&mut self.upstream_ip, &other.upstream_ip);
-        fill(&mut self.upstream_port, &other.upstream_port);
-        fill(&mut self.sent_bytes, &other.sent_bytes);
-        fill(&mut self.ends_after, &other.ends_after);
-        fill(&mut self.lasted, &other.lasted);
-        fill(&mut self.listener_tls, &other.listener_tls);
+        fill(&mut self.client_ip, other.client_ip);
+        fill(&mut self.client_port, other.client_port);
+        fill(&mut self.server_port, other.server_port);
+        fill(&mut self.subject, other.subject);
+        fill(&mut self.connection, other.connection);
+        fill(&mut self.thread, other.thread);
+        fill(&mut self.upstream_ip, other.upstream_ip);
+        fill(&mut self.upstream_port, other.upstream_port);
+        fill(&mut self.sent_bytes, other.sent_bytes);
+        fill(&mut self.ends_after, other.ends_after);
+        fill(&mut self.lasted, other.lasted);
+        fill(&mut self.listener_tls, other.listener_tls);
         if self.tls.is_none() {
             self.tls = other.tls;
             self.tls_likely = other.tls_likely;
         }
-        fill(&mut self.password_provided, &other.password_provided);
+        fill(&mut self.password_provided, other.password_provided);
         self.connect |= other.connect;
     }
 
@@ -283,13 +305,22 @@ impl Facts {
 }
 
 /// Bytes of the log as text: what is no UTF-8 becomes a replacement character, and no text is longer than MQTT allows.
-fn text(bytes: &[u8]) -> String {
+fn text(bytes: impl AsRef<[u8]>) -> String {
+    let bytes = bytes.as_ref();
     let mut end = bytes.len().min(MAX_TEXT);
     while end < bytes.len() && end > 0 && bytes[end] & 0xc0 == 0x80 {
         end -= 1;
     }
     let bytes = &bytes[..end];
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
+}
+
+/// A port in decimal digits.
+fn port(bytes: &[u8]) -> Option<u16> {
+    let digits = bytes.iter().map(|byte| byte.wrapping_sub(b'0'));
+    let number =
+        digits.into_iter().try_fold(0_u32, |number, digit| (digit < 10 && number <= 6_553).then(|| number * 10 + u32::from(digit)));
+    u16::try_from(number?).ok().filter(|_| !bytes.is_empty())
 }
 
 /// A number in decimal digits.

@@ -11,16 +11,19 @@ mod waiting;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use self::merge::*;
 pub use self::said::{Effect, Said};
 use super::facts::Facts;
 use super::keyed::{Conversation, Keyed};
+use super::lanes::Lanes;
 use super::open::{Found, Hindsight, Open, Opened};
+use super::quote::Quote;
 use super::refusal::{Context, Settings, Why};
 use super::sessions::Sessions;
 use crate::grammar::{Fact, Grammar, Heard, Outcome, Rule};
-use crate::model::{Attempt, ClientKey, Ending, Field, Identity, Millis, Row, Twin};
+use crate::model::{Attempt, ClientKey, Ending, Field, Fields, Identity, Millis, Row};
 
 /// How long a record that says more about the next one waits for it. The broker writes both in one breath.
 const BREATH: Millis = 500;
@@ -34,8 +37,6 @@ pub const TORN_BYTES: usize = 132 << 10;
 /// More refusals that may turn out to be a stranger's words are not kept in mind, and no more of each record's text.
 const MAX_TOLD: usize = 64;
 const MAX_QUOTED: usize = 1_024;
-/// Lines of evidence for which there is room from the beginning.
-const USUAL_EVIDENCE: usize = 4;
 /// More guessed refusals are not kept in mind.
 const MAX_GUESSED: usize = 64;
 
@@ -47,7 +48,15 @@ struct Guessed {
     /// What was known before the guess.
     record: Box<Context>,
     /// What was not certain before the guess.
-    inferred: Vec<Field>,
+    inferred: Fields,
+}
+
+/// A client that was accepted, as far as a record that follows may ask.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Accepted {
+    facts: Facts,
+    /// The lines that said so.
+    evidence: SmallVec<[Quote<'static>; 2]>,
 }
 
 /// The conversations of one stream.
@@ -56,7 +65,7 @@ pub struct Joiner {
     open: Open,
     /// Records that wait for the one that follows, by their writer: the empty name where the log names none.
     #[serde(default)]
-    lanes: BTreeMap<String, Box<Context>>,
+    lanes: Lanes,
     /// Conversations whose records name them.
     #[serde(default)]
     keyed: Keyed,
@@ -85,7 +94,7 @@ pub struct Joiner {
     #[serde(default)]
     named: Option<String>,
     /// The client that the last record accepted.
-    accepted: Option<Box<Context>>,
+    accepted: Option<Box<Accepted>>,
     /// The last record ended a connection without a word.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     closed: bool,
@@ -126,117 +135,49 @@ impl Joiner {
         effect
     }
 
-    fn record(&mut self, grammar: &Grammar, settings: &Settings, mut said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
-        let mut facts = Facts::of(grammar, said.rule, &said.heard);
+    fn record(&mut self, grammar: &Grammar, settings: &Settings, said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
+        let rule = said.rule;
+        let mut facts = Facts::of(grammar, rule, &said.heard);
         if said.written_at && facts.ends_after.is_some() {
             // A session's line is written when it is over.
             facts.lasted = facts.ends_after.take();
         }
         let words = said.heard.raw(Fact::Words).map(|words| crate::record::scrubbed(grammar, words));
-        let (why, handshake) = Why::of(grammar, said.rule, words.as_deref(), &mut facts);
-        let holds = |text: &Option<String>| {
-            text.as_ref().is_some_and(|text| said.rule.blurred.iter().any(|blur| memchr::memmem::find(text.as_bytes(), blur).is_some()))
-        };
-        let own = [(Field::ClientId, Fact::ClientId, &facts.client_id), (Field::Username, Fact::Username, &facts.username)];
-        let unsure = own.into_iter().filter(|(_, fact, text)| holds(text) || said.heard.is_doubtful(*fact));
-        let blurred: Vec<Field> = unsure.map(|(field, ..)| field).collect();
+        let why = Why::of(grammar, rule, words.as_deref(), &mut facts);
         self.open.set_behind(settings.behind);
         self.age(settings, said.ts, out);
         let strangers = self.strangers > 0;
-        facts.tls_likely |= said.rule.doubt.contains(&Field::TlsUsed) && facts.tls.is_some();
-        let accepted = if said.rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
+        facts.tls_likely |= rule.doubt.has(Field::TlsUsed) && facts.tls.is_some();
+        let accepted = if rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
         let mut key = self.key(grammar, &facts);
-        if said.rule.follows {
+        if rule.follows {
             key = key.or_else(|| self.followed(&facts));
             if key.is_none() {
                 return Effect::Nothing;
             }
         } else if let Some(key) = &key
-            && (said.rule.outcome != Outcome::Opened || said.rule.elimination)
+            && (rule.outcome != Outcome::Opened || rule.elimination)
         {
-            self.named = (!said.rule.waits || self.keyed.get(key).is_some()).then(|| key.clone());
+            self.named = (!rule.waits || self.keyed.get(key).is_some()).then(|| key.clone());
         }
-        if said.rule.tears {
+        if rule.tears {
             self.torn();
         }
-        self.closed &= said.rule.outcome == Outcome::Nothing;
-        self.behind_proxy |= said.rule.behind_proxy;
-        let claimed = self.claims && !said.rule.claims && facts.client_ip.is_some();
-        self.claims |= said.rule.claims;
-        if said.rule.outcome == Outcome::Opened && key.is_none() {
-            self.flush_lane(lane(&facts), settings, out);
-            if self.open.opened(facts, said.ts, std::mem::take(&mut said.line)) {
-                // The end of one of the candidates was not seen: who is left proves nothing.
-                self.guessed.clear();
-            }
-            self.open.settle();
-            return Effect::Opened;
-        }
-        let mut evidence = Vec::with_capacity(USUAL_EVIDENCE);
-        evidence.push(std::mem::take(&mut said.line));
-        let mut record = Box::new(Context {
-            made_up: facts.client_id.as_ref().is_some_and(|id| grammar.is_made_up(id.as_bytes())),
-            random_id: facts.client_id.as_ref().is_some_and(|id| grammar.is_nobodys(id.as_bytes())),
-            facts,
-            why,
-            evidence,
-            ts: said.ts,
-            ts_inferred: said.ts_inferred,
-            alone: said.rule.alone || handshake && said.rule.outcome == Outcome::Context,
-            stack: said.rule.stack,
-            doubt: said.rule.doubt.clone(),
-            misread: misread(&said.heard).into_iter().chain(Facts::doubts(&said.heard)).chain(blurred).collect(),
-            doubt_tls: said.rule.doubt_tls.clone(),
-            password_if_plain: said.rule.password_if_plain,
-            forgeable: is_forgeable(said.rule, &said.heard) || strangers || said.doubtful,
-            unclear: said.heard.captures.ambiguous,
-            rules: if said.rule.is_awaited && said.rule.outcome == Outcome::Context { vec![said.rule.name.clone()] } else { Vec::new() },
-            read_at: said.read_at,
-            twin: said
-                .rule
-                .has_twin
-                .then(|| Box::new(Twin { rule: said.rule.name.clone(), same_as: said.rule.same_as.clone(), ..Twin::default() })),
-        });
-        if claimed {
-            record.misread.push(Field::IpAddress);
-        }
-        match said.rule.outcome {
-            Outcome::Nothing => Effect::Nothing,
-            Outcome::Torn => {
-                if said.rule.look_back {
-                    self.doubt_told(None, out);
-                }
-                if record.facts.upstream_port.is_some() {
-                    self.proxied(settings, key, record, out);
-                }
-                Effect::Torn
-            }
+        self.closed &= rule.outcome == Outcome::Nothing;
+        self.behind_proxy |= rule.behind_proxy;
+        let claimed = self.claims && !rule.claims && facts.client_ip.is_some();
+        self.claims |= rule.claims;
+        let forgeable = is_forgeable(rule, &said.heard) || strangers || said.doubtful;
+        match rule.outcome {
+            Outcome::Nothing => return Effect::Nothing,
             // A stranger does not start the broker, nor does he open its listeners.
-            Outcome::Restart | Outcome::Listener | Outcome::Unlisted if strangers => Effect::Nothing,
+            Outcome::Restart | Outcome::Listener | Outcome::Unlisted if strangers => return Effect::Nothing,
+            Outcome::Restart => return self.restart(settings, rule, said.ts, out),
             Outcome::Listener => {
-                if let (Some(port), Some(tls)) = (record.facts.server_port, record.facts.tls.or(record.facts.listener_tls)) {
+                if let (Some(port), Some(tls)) = (facts.server_port, facts.tls.or(facts.listener_tls)) {
                     self.listeners.insert(port, tls);
                 }
-                Effect::Nothing
-            }
-            Outcome::Details => self.details(settings, key, record, out),
-            Outcome::Suspected => self.suspect(settings, record, out),
-            Outcome::Proxied => self.proxied(settings, key, record, out),
-            Outcome::Context => {
-                self.context(grammar, settings, said.rule, key, record, out);
-                self.accepted = accepted;
-                Effect::Held
-            }
-            Outcome::Opened => self.opened_by_key(settings, said.rule, key.unwrap_or_default(), record, out),
-            Outcome::Restart => {
-                let again = said.rule.repeats && self.started.is_some_and(|started| (0..=BREATH).contains(&(said.ts - started)));
-                if !again {
-                    self.flush(settings, out);
-                    *self = Joiner::default();
-                    self.open.start();
-                }
-                self.started = Some(said.ts);
-                Effect::Restart
+                return Effect::Nothing;
             }
             Outcome::Unlisted => {
                 self.flush(settings, out);
@@ -244,35 +185,78 @@ impl Joiner {
                     self.sessions.keep();
                 }
                 self.unlisted = true;
-                Effect::Incomplete
+                return Effect::Incomplete;
             }
             Outcome::Gap => {
                 self.flush_lanes(settings, out);
                 self.gap();
-                Effect::Missing
+                return Effect::Missing;
             }
-            Outcome::Accepted => self.accept(grammar, settings, &said, key, record, out),
-            Outcome::Ended => {
-                self.lanes.remove(lane(&record.facts));
-                if let Some(parked) = key.and_then(|key| self.keyed.take(&key)).filter(|conversation| conversation.parked) {
-                    self.tell(settings, parked, out);
+            Outcome::Opened if key.is_none() => return self.opened(settings, facts, said, out),
+            Outcome::Accepted => return self.accept(grammar, settings, said, key, facts, forgeable, out),
+            Outcome::Ended => return self.end(settings, key, &facts, out),
+            _ => {}
+        }
+        // What these say is put together with what others say, and may be shown.
+        let mut record = said.context(grammar, facts, why, forgeable);
+        record.misread.insert_if(claimed, Field::IpAddress);
+        match rule.outcome {
+            Outcome::Torn => {
+                if rule.look_back {
+                    self.doubt_told(None, out);
                 }
-                Effect::Session
+                if record.facts.upstream_port.is_some() {
+                    self.proxied(settings, key, record, out);
+                }
+                Effect::Torn
             }
-            Outcome::Closed => self.close(grammar, settings, said.rule, record, out),
+            Outcome::Details => self.details(settings, key, record, out),
+            Outcome::Suspected => self.suspect(settings, record, out),
+            Outcome::Proxied => self.proxied(settings, key, record, out),
+            Outcome::Context => {
+                self.context(grammar, settings, rule, key, record, out);
+                self.accepted = accepted;
+                Effect::Held
+            }
+            Outcome::Opened => self.opened_by_key(settings, rule, key.unwrap_or_default(), record, out),
+            Outcome::Closed => self.close(grammar, settings, rule, record, out),
             Outcome::Refused => {
-                let (message, torn) = (said.heard.bytes, said.rule.look_back && record.forgeable);
+                let (message, torn) = (said.heard.bytes, rule.look_back && record.forgeable);
                 if torn {
                     self.doubt_told(Some(message), out);
                 }
                 let before = out.len();
-                let effect = self.refuse(grammar, settings, said.rule, accepted, record, out);
-                if said.rule.look_back && !torn {
+                let effect = self.refuse(grammar, settings, rule, accepted, record, out);
+                if rule.look_back && !torn {
                     self.remember(message, &out[before..]);
                 }
                 effect
             }
+            _ => Effect::Nothing,
         }
+    }
+
+    /// The broker started: what was known is over.
+    fn restart(&mut self, settings: &Settings, rule: &Rule, ts: Millis, out: &mut Vec<Attempt>) -> Effect {
+        let again = rule.repeats && self.started.is_some_and(|started| (0..=BREATH).contains(&(ts - started)));
+        if !again {
+            self.flush(settings, out);
+            *self = Joiner::default();
+            self.open.start();
+        }
+        self.started = Some(ts);
+        Effect::Restart
+    }
+
+    /// A connection was opened that nothing else names.
+    fn opened(&mut self, settings: &Settings, facts: Facts, said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
+        self.flush_lane(lane(&facts), settings, out);
+        if self.open.opened(facts, said.ts, said.line.kept()) {
+            // The end of one of the candidates was not seen: who is left proves nothing.
+            self.guessed.clear();
+        }
+        self.open.settle();
+        Effect::Opened
     }
 
     /// Whether a record of this rule does nothing but show that the log went on.
@@ -281,8 +265,8 @@ impl Joiner {
     }
 
     /// The row of a refusal. What may be a stranger's words is never certain.
-    fn row(&self, mut context: Box<Context>, settings: &Settings, mut inferred: Vec<Field>) -> Box<Row> {
-        inferred.append(&mut context.doubts());
+    fn row(&self, mut context: Box<Context>, settings: &Settings, mut inferred: Fields) -> Box<Row> {
+        inferred |= context.doubts();
         if settings.listener_tls(context.facts.server_port).is_none() && context.facts.listener_tls.is_none() {
             context.facts.listener_tls = context.facts.server_port.and_then(|port| self.listeners.get(&port).copied());
         }

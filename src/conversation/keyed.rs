@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Context;
 use crate::grammar::Key;
-use crate::model::{Field, Identity, Millis, Row};
+use crate::model::{Fields, Identity, Millis, Row};
 
 /// More conversations than this are not kept; the one that was silent longest is forgotten.
 const MOST: usize = 4_096;
@@ -44,7 +44,7 @@ pub(super) struct Conversation {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) admitted: bool,
     /// What was not certain when it was told.
-    pub(super) inferred: Vec<Field>,
+    pub(super) inferred: Fields,
     /// A login of its username failed, perhaps this one.
     #[serde(default)]
     pub(super) suspected: bool,

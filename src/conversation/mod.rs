@@ -1,7 +1,7 @@
 //! Joins the records of one connection until its outcome is known.
 //!
 //! `facts` is what is known of a connection, `open` the connections without an outcome, `keyed` the conversations whose records
-//! name them, `sessions` who is connected, `reason` narrows why a connection failed, `refusal` makes a row of a finished one.
+//! name them, `lanes` the records that wait for the next one, `sessions` who is connected, `quote` a line that may be evidence, `reason` narrows why a connection failed, `refusal` makes a row of a finished one.
 //! `joiner` decides what a record does: `joiner/applies` whether its rule may, `joiner/by_key` for records that name their
 //! conversation, `joiner/waiting` for those that wait for others, `joiner/ends` for those that end a connection, `joiner/strangers`
 //! for what a torn record leaves in doubt; `joiner/merge` puts records together. Three kinds of join, from certain to deduced: by key
@@ -11,7 +11,9 @@
 mod facts;
 mod joiner;
 mod keyed;
+mod lanes;
 mod open;
+mod quote;
 pub(crate) mod reason;
 mod refusal;
 mod sessions;
@@ -19,4 +21,5 @@ mod sessions;
 pub use facts::Facts;
 pub use joiner::{Effect, Joiner, Said, TORN_BYTES};
 pub use open::{Found, Open, Opened};
+pub use quote::Quote;
 pub use refusal::{Context, Settings};

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
+use super::quote::Quote;
 use crate::model::Millis;
 
 /// More open connections than this are not listed: the oldest are forgotten, and nothing is certain from then on.
@@ -28,7 +29,7 @@ pub struct Opened {
     /// Its place in the order of all openings.
     number: u64,
     /// The line that said so.
-    pub line: String,
+    pub line: Quote<'static>,
     /// It was guessed to be the connection of an earlier refusal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     guessed: bool,
@@ -132,7 +133,7 @@ impl Open {
 
     /// A connection was opened. One with the same name, if listed, is gone without a word of its own (ports are used again);
     /// true: that was so.
-    pub fn opened(&mut self, facts: Facts, ts: Millis, line: String) -> bool {
+    pub fn opened(&mut self, facts: Facts, ts: Millis, line: Quote<'static>) -> bool {
         let named = (facts.client_port.is_some_and(|port| port > 0) && facts.client_ip.is_some()) || facts.connection.is_some();
         let again = named && self.take(&facts).is_some();
         if again {
@@ -282,11 +283,15 @@ impl Open {
             (Some(one), Some(two)) => one == two,
             _ => facts.client_port.is_some() && open.facts.client_port == facts.client_port && open.facts.client_ip == facts.client_ip,
         };
-        self.list.iter().rposition(|open| same(open))
+        let names_one = facts.client_port.is_some() || facts.connection.is_some();
+        names_one.then(|| self.list.iter().rposition(|open| same(open))).flatten()
     }
 
     /// Forgets those of which it has become certain that they are gone.
     pub(super) fn settle(&mut self) {
+        if self.owed == 0 && self.owed_by_address.is_empty() {
+            return;
+        }
         let list = &mut self.list;
         self.owed_by_address.retain(|address, owed| {
             let listed = list.iter().filter(|open| open.facts.client_ip == *address).count();

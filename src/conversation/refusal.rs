@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::open::Opened;
 use super::reason;
 use crate::grammar::{Because, Grammar, Rule};
-use crate::model::{Field, Identity, Link, Millis, Reason, Row, Twin};
+use crate::model::{Field, Fields, Identity, Link, Millis, Reason, Row, Twin};
 
 /// The bound of a row's evidence.
 const MAX_EVIDENCE: usize = 8;
@@ -43,7 +43,7 @@ pub struct Context {
     /// Why the connection failed, as far as they say.
     pub why: Why,
     /// The lines.
-    pub evidence: Vec<String>,
+    pub evidence: Lines,
     /// The last one's time.
     pub ts: Millis,
     /// That time is not certain.
@@ -59,14 +59,14 @@ pub struct Context {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unclear: bool,
     /// Fields that are not certain.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub doubt: Vec<Field>,
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub doubt: Fields,
     /// Fields whose reading is not certain: how a name was encoded, or where it ends.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub misread: Vec<Field>,
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub misread: Fields,
     /// Fields that are not certain where TLS cannot be ruled out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub doubt_tls: Vec<Field>,
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub doubt_tls: Fields,
     /// Without TLS, a password was sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub password_if_plain: bool,
@@ -86,6 +86,8 @@ pub struct Context {
 
 /// A short list that needs no memory of its own.
 type Few<T> = smallvec::SmallVec<[T; 16]>;
+/// Lines of evidence: most refusals have three.
+pub(super) type Lines = smallvec::SmallVec<[String; 4]>;
 
 /// Why a connection failed, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +97,7 @@ pub struct Why {
     /// Further ones if the connection may have used TLS.
     pub if_tls: Few<Reason>,
     /// The broker's words.
-    pub words: Vec<Arc<str>>,
+    pub words: smallvec::SmallVec<[Arc<str>; 2]>,
     /// How much the text tells, against others of the same failure.
     weight: usize,
     /// It is a general reason, which any other record's outdoes.
@@ -106,16 +108,12 @@ pub struct Why {
 impl Why {
     /// What one record says, with its facts about TLS put into `facts`.
     pub fn of(grammar: &Grammar, rule: &Rule, words: Option<&[u8]>, facts: &mut Facts) -> (Why, bool) {
-        let said = || words.filter(|words| !words.is_empty()).map(|words| Arc::from(&*String::from_utf8_lossy(words)));
-        let shown = if rule.also { [rule.words.clone(), said()] } else { [rule.words.clone().or_else(said), None] };
-        let words_shown = shown.into_iter().flatten().collect();
-        let mut why = Why {
-            if_tls: Few::from_slice(&rule.reason_tls),
-            words: words_shown,
-            weight: rule.weight,
-            general: rule.general,
-            ..Why::default()
-        };
+        let mut why = Why { if_tls: Few::from_slice(&rule.reason_tls), weight: rule.weight, general: rule.general, ..Why::default() };
+        why.words.extend(rule.words.clone());
+        if rule.also || rule.words.is_none() {
+            let said = words.filter(|words| !words.is_empty());
+            why.words.extend(said.map(|words| Arc::from(&*String::from_utf8_lossy(words))));
+        }
         let mut handshake = false;
         match &rule.reason {
             Because::Unsaid => why.weight = 0,
@@ -196,18 +194,15 @@ impl Context {
 
     /// The connection that it belongs to was found: its facts come in, and its line.
     pub fn joined(&mut self, opened: Box<Opened>) {
-        self.facts.add(&opened.facts);
-        self.evidence.insert(0, opened.line);
+        self.evidence.insert(0, opened.line.into_shown());
+        self.facts.add(opened.facts);
         self.evidence.truncate(MAX_EVIDENCE);
     }
 
     /// What is not certain. What may be a stranger's words never is.
-    pub fn doubts(&self) -> Vec<Field> {
-        let mut doubts = [self.doubt.as_slice(), &self.misread].concat();
-        if self.forgeable {
-            doubts.extend([Field::ClientId, Field::IpAddress, Field::Username]);
-        }
-        if self.unclear {
+    pub fn doubts(&self) -> Fields {
+        let mut doubts = self.doubt | self.misread;
+        if self.forgeable || self.unclear {
             doubts.extend([Field::ClientId, Field::IpAddress, Field::Username]);
         }
         doubts
@@ -227,26 +222,26 @@ impl Context {
             client_id: facts.client_id.clone(),
             username: facts.username.clone(),
             password_provided: facts.password_provided,
-            inferred: self.doubts(),
+            inferred: self.doubts().into(),
             ts: self.ts,
             ended: facts.ends_after.map(|after| self.ts.saturating_add(after)).or(facts.lasted.map(|_| self.ts)),
             lasted: facts.ends_after.or(facts.lasted),
             sent_bytes: facts.sent_bytes,
-            evidence: self.evidence.clone(),
+            evidence: self.evidence.to_vec(),
         }
     }
 
     /// The row.
-    pub fn into_row(mut self: Box<Self>, settings: &Settings, mut inferred: Vec<Field>) -> Row {
+    pub fn into_row(mut self: Box<Self>, settings: &Settings, mut inferred: Fields) -> Row {
         let facts = &self.facts;
         let listener = facts.listener_tls.or(settings.listener_tls(facts.server_port));
         let tls_used = facts.tls.or(if facts.connect { listener } else { None });
         // A name of which it is not known whether the client sent it does not name the client by itself.
-        let borrowed = self.doubt.contains(&Field::Username) || tls_used == Some(true) && self.doubt_tls.contains(&Field::Username);
+        let borrowed = self.doubt.has(Field::Username) || tls_used == Some(true) && self.doubt_tls.has(Field::Username);
         if tls_used == Some(false) {
             self.facts.password_provided = self.facts.password_provided.or(self.password_if_plain.then_some(true));
         } else {
-            inferred.append(&mut self.doubt_tls);
+            inferred |= self.doubt_tls;
         }
         let facts = &mut self.facts;
         // A certificate that was refused names nobody: whoever made it wrote any name into it. The address is the better name.
@@ -263,40 +258,29 @@ impl Context {
         };
         let facts = &self.facts;
         match &facts.subject {
-            Some(_) if identity == Identity::Certificate && refused_certificate => inferred.push(Field::ClientId),
+            Some(_) if identity == Identity::Certificate && refused_certificate => inferred.insert(Field::ClientId),
             Some(subject) if identity != Identity::Certificate => self.why.words.push(format!("certificate {subject}").into()),
             _ => {}
         }
-        if identity == Identity::ClientId && self.made_up {
-            inferred.push(Field::ClientId);
+        let named_by_doubt = match identity {
+            Identity::ClientId => self.made_up,
+            Identity::Address => inferred.has(Field::IpAddress),
+            Identity::Username => inferred.has(Field::Username),
+            Identity::Certificate => false,
+        };
+        inferred.insert_if(named_by_doubt, Field::ClientId);
+        if tls_used.is_none() || facts.tls.is_some() {
+            // Where the log says so itself, what was deduced of the listener does not count.
+            inferred.remove(Field::TlsUsed);
+            inferred.insert_if(tls_used.is_some() && facts.tls_likely, Field::TlsUsed);
         }
-        if identity == Identity::Address && inferred.contains(&Field::IpAddress) {
-            inferred.push(Field::ClientId);
-        }
-        if identity == Identity::Username && inferred.contains(&Field::Username) {
-            inferred.push(Field::ClientId);
-        }
-        if tls_used.is_none() {
-            inferred.retain(|field| *field != Field::TlsUsed);
-        } else if facts.tls.is_some() {
-            // The log says so itself: what was deduced of the listener does not count.
-            inferred.retain(|field| *field != Field::TlsUsed);
-            if facts.tls_likely {
-                inferred.push(Field::TlsUsed);
-            }
-        }
-        let known = |field: &Field| match field {
+        inferred.retain(|field| match field {
             Field::IpAddress => facts.client_ip.is_some(),
             Field::Username => facts.username.is_some(),
             Field::PasswordProvided => facts.password_provided.is_some(),
             _ => true,
-        };
-        inferred.retain(known);
-        if self.ts_inferred {
-            inferred.push(Field::Ts);
-        }
-        inferred.sort_unstable();
-        inferred.dedup();
+        });
+        inferred.insert_if(self.ts_inferred, Field::Ts);
         let peer = facts.client_ip.zip(facts.client_port).map(SocketAddr::from);
         let upstream = facts.upstream_port.map(|port| (facts.upstream_ip, port));
         let twin = self.twin.take().map(|mut twin| {
@@ -309,7 +293,7 @@ impl Context {
         if reasons.is_empty() {
             reasons.push(Reason::Other);
         }
-        let provided = facts.password_provided.filter(|_| !inferred.contains(&Field::PasswordProvided));
+        let provided = facts.password_provided.filter(|_| !inferred.has(Field::PasswordProvided));
         reason::with_password(&mut reasons, provided);
         if facts.password_provided == Some(false)
             && let Some(at) = reasons.iter().position(|reason| *reason == Reason::NoPasswordProvided)
@@ -320,7 +304,7 @@ impl Context {
             reasons.extend(self.why.if_tls.iter().copied());
         }
         // What is known of the password rules reasons out.
-        let ruled_out = match facts.password_provided.filter(|_| !inferred.contains(&Field::PasswordProvided)) {
+        let ruled_out = match provided {
             Some(true) => Some(Reason::NoPasswordProvided),
             Some(false) => Some(Reason::PasswordDoesNotMatch),
             None => None,
@@ -335,7 +319,6 @@ impl Context {
             known |= 1 << *reason as u32;
             new
         });
-        let alternatives = reasons;
         Row {
             client_id,
             ip_address: self.facts.client_ip,
@@ -343,15 +326,15 @@ impl Context {
             username: self.facts.username.take(),
             password_provided: self.facts.password_provided,
             tls_used,
-            reason: reason::text(reason_code, &alternatives, &self.why.words),
+            reason: reason::text(reason_code, &reasons, &self.why.words),
             reason_code,
-            alternatives,
-            inferred,
+            alternatives: reasons,
+            inferred: inferred.into(),
             identity,
             broker: settings.broker.clone(),
             attempts: 1,
             first_ts: self.ts,
-            evidence: self.evidence,
+            evidence: self.evidence.into_vec(),
             peer,
             upstream,
             twin,

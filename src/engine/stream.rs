@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::log_engine::Stats;
 use super::suspicion::is_suspicious;
 use super::trace::{Fate, Trace};
-use crate::conversation::{Effect, Joiner, Said, Settings, TORN_BYTES};
+use crate::conversation::{Effect, Joiner, Quote, Said, Settings, TORN_BYTES};
 use crate::grammar::{Captures, Colours, Continues, Fact, Framing, Grammar, Heard, How, Kind, Message, Outcome, Rule, StructureFormat};
 use crate::model::{Attempt, Millis};
 use crate::record::time::{Stamp, TimeContext, TimeFormat};

@@ -89,8 +89,13 @@ impl Captures {
     }
 
     /// The facts that were captured.
-    pub fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
-        Fact::ALL.iter().copied().filter(|fact| self.has(*fact))
+    pub fn facts(&self) -> impl Iterator<Item = Fact> + use<> {
+        let mut left = self.present;
+        std::iter::from_fn(move || {
+            let first = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            Fact::ALL.get(first).copied()
+        })
     }
 
     /// Where the first of the client's own texts ends.

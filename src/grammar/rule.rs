@@ -1,7 +1,7 @@
 //! What a record means: a rule, and the cases that a grammar carries.
 
 use super::way::Way;
-use crate::model::{Field, Reason};
+use crate::model::{Fields, Reason};
 
 /// What a record does to the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -147,7 +147,7 @@ pub struct Rule {
     /// Only connections whose opening is logged end so: it is certain also beside an `unlisted` listener.
     pub listed_only: bool,
     /// Fields that are never certain in this record.
-    pub doubt: Vec<Field>,
+    pub doubt: Fields,
     /// It applies only to one of these words.
     pub only: Vec<Vec<u8>>,
     /// The reasons where the record names no username.
@@ -157,7 +157,7 @@ pub struct Rule {
     /// It may be the end of a record that a stranger's line feeds tore: what was told just before may be his words.
     pub look_back: bool,
     /// Fields that are not certain in this record where TLS cannot be ruled out.
-    pub doubt_tls: Vec<Field>,
+    pub doubt_tls: Fields,
     /// A client ID that holds one of these may be part of another record, written by an accepted client.
     pub forgeable: Vec<Vec<u8>>,
     /// The records of these rules tell the same attempt, after this one, perhaps in another log of the product.
@@ -166,6 +166,8 @@ pub struct Rule {
     pub has_twin: bool,
     /// Another rule applies only after it.
     pub is_awaited: bool,
+    /// (accepted) A rule applies only directly after the same client was accepted.
+    pub is_recalled: bool,
 }
 
 /// Where a rule's reason comes from.

@@ -193,9 +193,15 @@ impl<'a> Heard<'a> {
         }
     }
 
+    /// The facts that were captured, each once.
+    pub fn facts(&self) -> impl Iterator<Item = Fact> + use<'a> {
+        let captures = self.captures;
+        captures.facts().chain(self.header.0.facts().filter(|fact| !captures.has(*fact)))
+    }
+
     /// Whether a fact was captured: most are not.
     #[inline]
-    fn has(&self, fact: Fact) -> bool {
+    pub fn has(&self, fact: Fact) -> bool {
         self.captures.has(fact) || self.header.0.has(fact)
     }
 

@@ -2,11 +2,13 @@
 
 mod attempt;
 mod event;
+mod fields;
 mod reason;
 mod row;
 
 pub use attempt::{Attempt, Change, ClientKey, Ending, Identity, Link, Twin};
 pub use event::{Event, EventKind, Told};
+pub use fields::Fields;
 pub use reason::{Family, Reason};
 pub use row::{Field, Row};
 

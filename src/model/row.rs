@@ -27,6 +27,10 @@ pub enum Field {
 }
 
 impl Field {
+    /// All of them, in the order of the row.
+    pub const ALL: &'static [Field] =
+        &[Field::ClientId, Field::IpAddress, Field::Ts, Field::Username, Field::PasswordProvided, Field::TlsUsed, Field::Reason];
+
     /// The name in JSON.
     pub fn name(self) -> &'static str {
         match self {

@@ -18,8 +18,7 @@ impl Joiner {
             // What an attempt that was told had before it matters only for what adds to it.
             let adds = |conversation: &Conversation| conversation.told.is_none() || rule.outcome == Outcome::Details;
             let keyed = || facts.key(&grammar.keys).and_then(|key| self.keyed.get(&key)).filter(|conversation| adds(conversation));
-            return self.lanes.get(lane(&facts)).is_some_and(|waiting| fits(waiting))
-                || keyed().is_some_and(|conversation| fits(&conversation.context));
+            return self.lanes.get(lane(&facts)).is_some_and(fits) || keyed().is_some_and(|conversation| fits(&conversation.context));
         }
         if rule.after_accepted {
             let client = heard.raw(Fact::ClientId).or_else(|| heard.raw(Fact::ClientName));
@@ -62,6 +61,6 @@ impl Joiner {
 
     /// What names the conversation that these facts belong to.
     pub(super) fn key(&self, grammar: &Grammar, facts: &Facts) -> Option<String> {
-        facts.key(&grammar.keys).map(|key| self.keyed.resolve(key))
+        grammar.is_keyed().then(|| facts.key(&grammar.keys)).flatten().map(|key| self.keyed.resolve(key))
     }
 }

@@ -46,9 +46,8 @@ impl Joiner {
             if late && earlier.told.is_some() {
                 earlier.opened = true;
                 // This record names the other end itself; the refusal may have named a proxy.
-                let mut facts = record.facts.clone();
-                facts.add(&earlier.context.facts);
-                earlier.context.facts = facts;
+                let known = std::mem::replace(&mut earlier.context.facts, record.facts.clone());
+                earlier.context.facts.add(known);
                 self.say_more(settings, &mut earlier, record, out);
                 self.put(settings, key, earlier, out);
                 return Effect::Known;
@@ -56,11 +55,11 @@ impl Joiner {
             if late && earlier.parked {
                 let (ts, ts_inferred) = (earlier.context.ts, earlier.context.ts_inferred);
                 let mut facts = record.facts.clone();
-                facts.add(&earlier.context.facts);
+                facts.add(earlier.context.facts.clone());
                 add(&mut earlier.context, record);
                 (earlier.context.facts, earlier.context.ts, earlier.context.ts_inferred) = (facts, ts, ts_inferred);
                 self.tell_earlier(settings, &earlier.context.facts, out);
-                let row = self.row(earlier.context.clone(), settings, earlier.inferred.clone());
+                let row = self.row(earlier.context.clone(), settings, earlier.inferred);
                 out.push(Attempt::Refused(row.clone()));
                 let told = Conversation { opened: true, parked: false, told: Some(row), ..earlier };
                 self.put(settings, key, told, out);
@@ -74,11 +73,11 @@ impl Joiner {
             }
         }
         let mut facts = record.facts.clone();
-        facts.add(&conversation.context.facts);
+        facts.add(conversation.context.facts.clone());
         add(&mut conversation.context, record.clone());
         conversation.context.facts = facts;
         self.put(settings, key, conversation, out);
-        self.open.opened(record.facts, record.ts, record.evidence.into_iter().next().unwrap_or_default());
+        self.open.opened(record.facts, record.ts, Quote::again(record.evidence.into_iter().next().unwrap_or_default()));
         self.open.settle();
         Effect::Opened
     }
@@ -112,7 +111,7 @@ impl Joiner {
         let Some(key) = key.filter(|_| !record.unclear) else { return Effect::Nothing };
         let Some(mut conversation) = self.keyed.take(&key) else { return Effect::Nothing };
         // What is known already is not doubted for being said again.
-        let new = |field: &Field| !conversation.context.facts.has(*field) && record.facts.has(*field);
+        let new = |field| !conversation.context.facts.has(field) && record.facts.has(field);
         record.doubt.retain(new);
         if conversation.told.is_some() {
             if !conversation.may_repeat(record.ts) {
@@ -164,7 +163,7 @@ impl Joiner {
         conversation.last = record.ts;
         add(&mut conversation.context, record);
         (conversation.context.ts, conversation.context.ts_inferred) = (ts, ts_inferred);
-        let row = self.row(conversation.context.clone(), settings, conversation.inferred.clone());
+        let row = self.row(conversation.context.clone(), settings, conversation.inferred);
         if row.key() == told.key() && row != *told {
             out.push(Attempt::Revised(row.clone()));
             conversation.told = Some(row);

@@ -3,42 +3,45 @@
 use super::*;
 
 impl Joiner {
+    /// The client connected. `forgeable`: the record may be a stranger's words.
+    #[allow(clippy::too_many_arguments, reason = "these are what is known of the record")]
     pub(super) fn accept(
         &mut self,
         grammar: &Grammar,
         settings: &Settings,
-        said: &Said<'_>,
+        said: Said<'_>,
         key: Option<String>,
-        mut record: Box<Context>,
+        mut facts: Facts,
+        forgeable: bool,
         out: &mut Vec<Attempt>,
     ) -> Effect {
-        let lane = lane(&record.facts).to_owned();
         // What waits belongs to this connection when both name it; otherwise it was complete.
-        if self
-            .lanes
-            .get(&lane)
-            .is_some_and(|pending| !pending.alone || pending.facts.agree(&record.facts) && pending.facts.client_ip.is_some())
-        {
-            self.lanes.remove(&lane);
+        let of_it = |pending: &Context| !pending.alone || pending.facts.agree(&facts) && pending.facts.client_ip.is_some();
+        if self.lanes.get(lane(&facts)).is_some_and(of_it) {
+            self.lanes.take(lane(&facts));
         }
-        self.flush_lane(&lane, settings, out);
+        self.flush_lane(lane(&facts), settings, out);
         if let Some(key) = key {
             let mut conversation = self.keyed.take(&key).unwrap_or_default();
-            if std::mem::take(&mut conversation.admitted) && record.ts - conversation.last <= LANE_BREATH {
+            if std::mem::take(&mut conversation.admitted) && said.ts - conversation.last <= LANE_BREATH {
                 self.put(settings, key, conversation, out);
                 return Effect::Known;
             }
-            conversation = Conversation { opened: conversation.opened, accepted: true, last: record.ts, ..Conversation::default() };
-            conversation.context.facts.client_id.clone_from(&record.facts.client_id);
+            conversation = Conversation { opened: conversation.opened, accepted: true, last: said.ts, ..Conversation::default() };
+            conversation.context.facts.client_id.clone_from(&facts.client_id);
             self.put(settings, key, conversation, out);
         }
         // 1.x prints no source port: then it is one of its address.
-        let nameless = record.facts.client_port.is_none() && record.facts.connection.is_none();
-        let by_address = nameless && (record.facts.client_ip.is_some() || said.rule.elimination);
+        let nameless = facts.client_port.is_none() && facts.connection.is_none();
+        let by_address = nameless && (facts.client_ip.is_some() || said.rule.elimination);
         let found =
-            if by_address { self.find(&record, settings) } else { self.open.take(&record.facts).map_or(Found::Nobody, Found::Certain) };
+            if by_address { self.find(&facts, said.ts, settings) } else { self.open.take(&facts).map_or(Found::Nobody, Found::Certain) };
+        let mut opening = None;
         match found {
-            Found::Certain(opened) => record.joined(opened),
+            Found::Certain(opened) => {
+                facts.add(opened.facts);
+                opening = Some(opened.line);
+            }
             // Accepted without ever having been listed: there are listeners whose connections the log does not show.
             Found::Nobody if self.open.is_complete() && !self.unlisted => self.open.incomplete(),
             _ => {}
@@ -54,20 +57,35 @@ impl Joiner {
             self.nobody_taken = true;
             self.open.incomplete();
         }
-        self.tell_earlier(settings, &record.facts, out);
-        let client_id = record.facts.client_id.clone();
-        let ts = record.ts;
-        let doubtful = said.heard.captures.ambiguous || record.forgeable;
-        self.accepted = Some(record);
+        self.tell_earlier(settings, &facts, out);
+        let doubtful = said.heard.captures.ambiguous || forgeable;
+        let client_id = if said.rule.is_recalled {
+            let client_id = facts.client_id.clone();
+            let evidence = opening.into_iter().chain([said.line.kept()]).collect();
+            self.accepted = Some(Box::new(Accepted { facts, evidence }));
+            client_id
+        } else {
+            facts.client_id
+        };
         match client_id {
             Some(_) if doubtful => Effect::AcceptedUnclear,
             Some(client_id) => {
                 self.forget_guess(Some(&client_id));
-                out.push(Attempt::Accepted(ClientKey { broker: settings.broker.clone(), identity: Identity::ClientId, client_id }, ts));
+                let key = ClientKey { broker: settings.broker.clone(), identity: Identity::ClientId, client_id };
+                out.push(Attempt::Accepted(key, said.ts));
                 Effect::Accepted
             }
             None => Effect::AcceptedUnclear,
         }
+    }
+
+    /// A session ended.
+    pub(super) fn end(&mut self, settings: &Settings, key: Option<String>, facts: &Facts, out: &mut Vec<Attempt>) -> Effect {
+        self.lanes.take(lane(facts));
+        if let Some(parked) = key.and_then(|key| self.keyed.take(&key)).filter(|conversation| conversation.parked) {
+            self.tell(settings, parked, out);
+        }
+        Effect::Session
     }
 
     /// A connection ended before its client said who it was. What waits before it makes it a refusal after all.
@@ -111,7 +129,7 @@ impl Joiner {
         grammar: &Grammar,
         settings: &Settings,
         rule: &Rule,
-        accepted: Option<Box<Context>>,
+        accepted: Option<Box<Accepted>>,
         mut record: Box<Context>,
         out: &mut Vec<Attempt>,
     ) -> Effect {
@@ -119,12 +137,12 @@ impl Joiner {
         if rule.whole {
             self.flush_lane(&lane, settings, out);
         }
-        let mut inferred = Vec::new();
-        if let Some(mut pending) = self.lanes.remove(&lane) {
+        let mut inferred = Fields::NONE;
+        if let Some(mut pending) = self.lanes.take(&lane) {
             if !pending.stack && agree(&pending, &record) {
                 if grammar.is_keyed() && lane.is_empty() {
                     // Several connections write at once, and neither record names the one that both are of.
-                    pending.misread.extend(only_in(&pending.facts, &record.facts));
+                    pending.misread |= only_in(&pending.facts, &record.facts);
                 }
                 if lane.is_empty() && grammar.names_writers() {
                     // It may have been another writer's.
@@ -134,7 +152,7 @@ impl Joiner {
                 merge(&mut pending, record);
                 record = pending;
             } else {
-                self.lanes.insert(lane.clone(), pending);
+                self.lanes.put(lane.clone(), pending);
                 self.flush_lane(&lane, settings, out);
             }
         }
@@ -153,14 +171,16 @@ impl Joiner {
                 conversation.said_by.push(rule.name.clone());
                 // What is known already is not doubted by a record that says less, and certain by one that says more.
                 let known = conversation.context.facts.client_id.is_some();
-                record.doubt.retain(|field| !known || *field != Field::ClientId);
+                if known {
+                    record.doubt.remove(Field::ClientId);
+                }
                 if rule.doubt.is_empty() && !record.forgeable && !record.unclear {
-                    conversation.context.doubt.retain(|field| *field != Field::ClientId);
+                    conversation.context.doubt.remove(Field::ClientId);
                 }
                 // An address that this record names without doubt is certain now.
-                if record.facts.client_ip.is_some() && !record.doubt.contains(&Field::IpAddress) {
-                    conversation.inferred.retain(|field| *field != Field::IpAddress);
-                    conversation.context.doubt.retain(|field| *field != Field::IpAddress);
+                if record.facts.client_ip.is_some() && !record.doubt.has(Field::IpAddress) {
+                    conversation.inferred.remove(Field::IpAddress);
+                    conversation.context.doubt.remove(Field::IpAddress);
                 }
                 self.say_more(settings, &mut conversation, record, out);
                 if rule.frees {
@@ -200,8 +220,8 @@ impl Joiner {
         } else if rule.after_accepted
             && let Some(accepted) = accepted
         {
-            record.facts.add(&accepted.facts);
-            record.evidence.splice(0..0, accepted.evidence);
+            record.facts.add(accepted.facts);
+            record.evidence.insert_many(0, accepted.evidence.iter().map(Quote::shown));
             how = "the client that was accepted just before";
         } else if let Some(opened) = self.open.take(&record.facts) {
             record.joined(opened);
@@ -227,7 +247,7 @@ impl Joiner {
         record.forgeable &= !by_key || grammar.is_keyed();
         // The broker makes another one up each time: the address names such a client better, if it is certain.
         if record.facts.client_ip.is_some()
-            && !inferred.contains(&Field::IpAddress)
+            && !inferred.has(Field::IpAddress)
             && record.facts.client_id.as_ref().is_some_and(|id| grammar.is_surely_made_up(id.as_bytes()))
         {
             record.facts.client_id = None;
@@ -236,7 +256,7 @@ impl Joiner {
         match key.filter(|_| !rule.frees) {
             None => out.push(Attempt::Refused(self.row(record, settings, inferred))),
             Some(key) => {
-                let row = self.row(record.clone(), settings, inferred.clone());
+                let row = self.row(record.clone(), settings, inferred);
                 let told = Conversation {
                     last: record.ts,
                     context: record,
@@ -256,7 +276,7 @@ impl Joiner {
     }
 
     /// It may have been a connection that is not listed: the likeliest of the listed ones is a guess, and none is taken away.
-    pub(super) fn guess(&self, record: &mut Context, inferred: &mut Vec<Field>) -> &'static str {
+    pub(super) fn guess(&self, record: &mut Context, inferred: &mut Fields) -> &'static str {
         if record.facts.client_ip.is_some() {
             return "by the address that it names";
         }
@@ -270,26 +290,26 @@ impl Joiner {
         }
     }
 
-    pub(super) fn eliminate(&mut self, settings: &Settings, record: &mut Context, inferred: &mut Vec<Field>) -> &'static str {
+    pub(super) fn eliminate(&mut self, settings: &Settings, record: &mut Context, inferred: &mut Fields) -> &'static str {
         let named = record.facts.client_ip.is_some();
-        match self.find(record, settings) {
+        match self.find(&record.facts, record.ts, settings) {
             Found::Certain(opened) => {
                 record.joined(opened);
                 "the only connection that it can be"
             }
             Found::Address(opened) => {
                 record.joined(opened);
-                inferred.push(Field::TlsUsed);
+                inferred.insert(Field::TlsUsed);
                 "one of several of this address"
             }
             Found::Guess(opened, one_listener) => {
                 if record.facts.client_id.is_some() && self.open.is_complete() && self.guessed.len() < MAX_GUESSED {
-                    self.guessed.push(Guessed { mark: self.open.mark(), record: Box::new(record.clone()), inferred: inferred.clone() });
+                    self.guessed.push(Guessed { mark: self.open.mark(), record: Box::new(record.clone()), inferred: *inferred });
                 }
                 record.joined(opened);
-                inferred.push(Field::IpAddress);
+                inferred.insert(Field::IpAddress);
                 if !one_listener {
-                    inferred.push(Field::TlsUsed);
+                    inferred.insert(Field::TlsUsed);
                 }
                 "guessed: several connections were open, or some are not listed"
             }
@@ -312,7 +332,7 @@ impl Joiner {
                     let Guessed { mut record, mut inferred, .. } = self.guessed.remove(at);
                     record.joined(opened);
                     if !one_listener {
-                        inferred.push(Field::TlsUsed);
+                        inferred.insert(Field::TlsUsed);
                     }
                     let row = self.row(record, settings, inferred);
                     out.push(Attempt::Revised(row));
@@ -331,13 +351,13 @@ impl Joiner {
         }
     }
 
-    pub(super) fn find(&mut self, record: &Context, settings: &Settings) -> Found {
-        let spoke_tls = record.facts.tls.filter(|_| !record.facts.tls_likely);
+    pub(super) fn find(&mut self, facts: &Facts, ts: Millis, settings: &Settings) -> Found {
+        let spoke_tls = facts.tls.filter(|_| !facts.tls_likely);
         let listener = |opened: &Opened| {
             let port = opened.facts.server_port?;
             (!settings.tls_ports.is_empty())
                 .then(|| Some(settings.tls_ports.contains(&port)) == spoke_tls.or(Some(settings.tls_ports.contains(&port))))
         };
-        self.open.eliminate(record.facts.client_ip, record.ts, listener)
+        self.open.eliminate(facts.client_ip, ts, listener)
     }
 }

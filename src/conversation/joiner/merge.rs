@@ -10,13 +10,22 @@ pub(super) fn lane(facts: &Facts) -> &str {
 /// Whether an accepted client could have written this record: the parts that stand for its ID or the broker's words hold what
 /// the broker puts between the client's own.
 pub(super) fn is_forgeable(rule: &Rule, heard: &Heard<'_>) -> bool {
-    let parts = [Fact::ClientId, Fact::ClientName, Fact::Username, Fact::Words].into_iter().filter_map(|fact| heard.raw(fact));
-    parts.into_iter().any(|part| rule.forgeable.iter().any(|text| holds(part, text)))
+    let parts = || [Fact::ClientId, Fact::ClientName, Fact::Username, Fact::Words].into_iter().filter_map(|fact| heard.raw(fact));
+    !rule.forgeable.is_empty() && parts().any(|part| holds(part, &rule.forgeable))
 }
 
-/// Whether a text holds another one: both are short, and it seldom holds the other's first byte.
-fn holds(text: &[u8], part: &[u8]) -> bool {
-    part.first().is_none_or(|first| memchr::memchr_iter(*first, text).any(|at| text[at..].starts_with(part)))
+/// Whether a text holds one of these: all are short, most begin with the same byte, and the text seldom holds it.
+fn holds(text: &[u8], parts: &[Vec<u8>]) -> bool {
+    let mut absent = None;
+    parts.iter().any(|part| {
+        let Some(first) = part.first() else { return true };
+        if absent == Some(*first) {
+            return false;
+        }
+        let mut places = memchr::memchr_iter(*first, text).peekable();
+        absent = if places.peek().is_none() { Some(*first) } else { absent };
+        places.any(|at| text[at..].starts_with(part))
+    })
 }
 
 /// Whether a name that is used again meant another connection in an earlier record, whose end was not seen.
@@ -26,7 +35,7 @@ pub(super) fn is_anothers(rule: &Rule, earlier: &Facts, facts: &Facts) -> bool {
 }
 
 /// The fields that an earlier record knows and this one does not.
-pub(super) fn only_in(earlier: &Facts, later: &Facts) -> Vec<Field> {
+pub(super) fn only_in(earlier: &Facts, later: &Facts) -> Fields {
     let fields = [
         (Field::ClientId, earlier.client_id.is_some() && later.client_id.is_none()),
         (Field::Username, earlier.username.is_some() && later.username.is_none()),
@@ -36,10 +45,16 @@ pub(super) fn only_in(earlier: &Facts, later: &Facts) -> Vec<Field> {
     fields.into_iter().filter_map(|(field, only)| only.then_some(field)).collect()
 }
 
-/// The names of which it is not certain how they were encoded.
-pub(super) fn misread(heard: &Heard<'_>) -> Vec<Field> {
-    let names = [(Fact::ClientId, Field::ClientId), (Fact::Username, Field::Username)];
-    names.into_iter().filter(|(fact, _)| heard.captures.is_doubtful(*fact, heard.bytes)).map(|(_, field)| field).collect()
+/// The names that may have read otherwise before the broker wrote them.
+pub(super) fn blurred(rule: &Rule, facts: &Facts) -> Fields {
+    let mut fields = Fields::NONE;
+    if !rule.blurred.is_empty() {
+        for (field, name) in [(Field::ClientId, &facts.client_id), (Field::Username, &facts.username)] {
+            let holds = |blur: &Vec<u8>| name.as_ref().is_some_and(|name| memchr::memmem::find(name.as_bytes(), blur).is_some());
+            fields.insert_if(rule.blurred.iter().any(holds), field);
+        }
+    }
+    fields
 }
 
 /// Whether what waits can belong to this record.
@@ -58,39 +73,38 @@ pub(super) fn corrected(rule: &Rule, earlier: &mut Context, record: &Context) {
 /// Puts a later record of the same connection behind an earlier one; what the later says of it counts.
 pub(super) fn merge(earlier: &mut Context, mut later: Box<Context>) {
     settle_username(earlier, &mut later);
-    let mut facts = std::mem::take(&mut later.facts);
-    facts.add(&earlier.facts);
-    add(earlier, later);
-    earlier.facts = facts;
+    let known = std::mem::replace(&mut earlier.facts, std::mem::take(&mut later.facts));
+    earlier.facts.add(known);
+    add_rest(earlier, *later);
 }
 
 /// A later record may name a user that the client did not: the one of its certificate, or the broker's own. Where an earlier one says
 /// what the client sent, that counts, and is not doubted.
 pub(super) fn settle_username(earlier: &Context, later: &mut Context) {
-    let doubted = later.doubt.contains(&Field::Username) || later.doubt_tls.contains(&Field::Username);
+    let doubted = later.doubt.has(Field::Username) || later.doubt_tls.has(Field::Username);
     if doubted && earlier.facts.no_username {
         later.facts.username = None;
         later.password_if_plain = false;
     }
     if doubted && (earlier.facts.no_username || earlier.facts.username.is_some()) {
-        later.doubt.retain(|field| *field != Field::Username);
-        later.doubt_tls.retain(|field| *field != Field::Username);
+        later.doubt.remove(Field::Username);
+        later.doubt_tls.remove(Field::Username);
     }
 }
 
 /// Adds a later record of the same connection; what the earlier ones said of it counts.
 pub(super) fn add(earlier: &mut Context, mut later: Box<Context>) {
     settle_username(earlier, &mut later);
-    let lists = [(&mut earlier.doubt, later.doubt), (&mut earlier.doubt_tls, later.doubt_tls), (&mut earlier.misread, later.misread)];
-    for (own, others) in lists {
-        if !others.is_empty() {
-            own.extend(others);
-            own.sort_unstable();
-            own.dedup();
-        }
-    }
+    earlier.facts.add(std::mem::take(&mut later.facts));
+    add_rest(earlier, *later);
+}
+
+/// Adds what is no fact of the connection.
+fn add_rest(earlier: &mut Context, later: Context) {
+    earlier.doubt |= later.doubt;
+    earlier.doubt_tls |= later.doubt_tls;
+    earlier.misread |= later.misread;
     earlier.password_if_plain |= later.password_if_plain;
-    earlier.facts.add(&later.facts);
     earlier.why.add(later.why);
     earlier.forgeable |= later.forgeable;
     earlier.unclear |= later.unclear;

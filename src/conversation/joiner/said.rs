@@ -1,7 +1,13 @@
 //! A record that was understood, and what it did.
 
-use crate::grammar::{Heard, Rule};
-use crate::model::Millis;
+use smallvec::smallvec;
+
+use super::merge::blurred;
+use crate::conversation::facts::Facts;
+use crate::conversation::quote::Quote;
+use crate::conversation::refusal::{Context, Why};
+use crate::grammar::{Grammar, Heard, Outcome, Rule};
+use crate::model::{Millis, Twin};
 
 /// One record, understood.
 #[derive(Debug)]
@@ -18,10 +24,39 @@ pub struct Said<'a> {
     pub written_at: bool,
     /// When it was read.
     pub read_at: Millis,
-    /// The raw line, fit to be shown.
-    pub line: String,
+    /// The line.
+    pub line: Quote<'a>,
     /// Where it begins is not certain: it may be a part of the record before it, which a stranger wrote.
     pub doubtful: bool,
+}
+
+impl Said<'_> {
+    /// What the record says of its connection, for those that follow and for the row. `why` says whether it is a handshake's failure, too.
+    pub(super) fn context(&self, grammar: &Grammar, facts: Facts, (why, handshake): (Why, bool), forgeable: bool) -> Box<Context> {
+        let rule = self.rule;
+        let is_id = |made: &dyn Fn(&[u8]) -> bool| facts.client_id.as_ref().is_some_and(|id| made(id.as_bytes()));
+        let twin = || Box::new(Twin { rule: rule.name.clone(), same_as: rule.same_as.clone(), ..Twin::default() });
+        Box::new(Context {
+            made_up: is_id(&|id| grammar.is_made_up(id)),
+            random_id: is_id(&|id| grammar.is_nobodys(id)),
+            misread: Facts::doubts(&self.heard) | blurred(rule, &facts),
+            facts,
+            why,
+            evidence: smallvec![self.line.shown()],
+            ts: self.ts,
+            ts_inferred: self.ts_inferred,
+            alone: rule.alone || handshake && rule.outcome == Outcome::Context,
+            stack: rule.stack,
+            doubt: rule.doubt,
+            doubt_tls: rule.doubt_tls,
+            password_if_plain: rule.password_if_plain,
+            forgeable,
+            unclear: self.heard.captures.ambiguous,
+            rules: if rule.is_awaited && rule.outcome == Outcome::Context { vec![rule.name.clone()] } else { Vec::new() },
+            read_at: self.read_at,
+            twin: rule.has_twin.then(twin),
+        })
+    }
 }
 
 /// What a record did, for `explain` and the counters.

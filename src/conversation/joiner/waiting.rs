@@ -32,11 +32,11 @@ impl Joiner {
         match self.lanes.get_mut(&lane) {
             None => {
                 if self.lanes.len() >= MAX_LANES
-                    && let Some(oldest) = self.lanes.iter().min_by_key(|(_, waiting)| waiting.ts).map(|(lane, _)| lane.clone())
+                    && let Some(oldest) = self.lanes.iter().min_by_key(|(_, waiting)| waiting.ts).map(|(lane, _)| lane.to_owned())
                 {
                     self.flush_lane(&oldest, settings, out);
                 }
-                self.lanes.insert(lane, record);
+                self.lanes.put(lane, record);
             }
             Some(pending) => {
                 pending.alone |= record.alone;
@@ -47,20 +47,23 @@ impl Joiner {
 
     /// The log went on to this time: what waited long enough is finished.
     pub fn age(&mut self, settings: &Settings, ts: Millis, out: &mut Vec<Attempt>) {
-        for conversation in self.keyed.due(ts) {
-            self.tell(settings, conversation, out);
+        if self.keyed.is_waiting() {
+            for conversation in self.keyed.due(ts) {
+                self.tell(settings, conversation, out);
+            }
         }
-        if self.lanes.len() > 1 || !self.lanes.contains_key("") {
-            let stale = self.lanes.iter().filter(|(lane, waiting)| !lane.is_empty() && ts - waiting.ts > LANE_BREATH);
-            let stale: Vec<String> = stale.map(|(lane, _)| lane.clone()).collect();
-            stale.iter().for_each(|lane| self.flush_lane(lane, settings, out));
+        if !self.lanes.has_named() {
+            return;
         }
+        let stale = self.lanes.named().filter(|(_, waiting)| ts - waiting.ts > LANE_BREATH);
+        let stale: Vec<String> = stale.map(|(lane, _)| lane.to_owned()).collect();
+        stale.iter().for_each(|lane| self.flush_lane(lane, settings, out));
     }
 
     /// Time passed: what waits for a record that did not come is finished.
     pub fn tick(&mut self, settings: &Settings, now: Millis, out: &mut Vec<Attempt>) {
         let late = self.lanes.iter().filter(|(_, waiting)| now - waiting.read_at >= BREATH);
-        let late: Vec<String> = late.map(|(lane, _)| lane.clone()).collect();
+        let late: Vec<String> = late.map(|(lane, _)| lane.to_owned()).collect();
         late.iter().for_each(|lane| self.flush_lane(lane, settings, out));
         for conversation in self.keyed.due_now(now) {
             self.tell(settings, conversation, out);
@@ -81,18 +84,17 @@ impl Joiner {
     }
 
     pub(super) fn flush_lanes(&mut self, settings: &Settings, out: &mut Vec<Attempt>) {
-        while let Some(lane) = self.lanes.keys().next().cloned() {
-            self.flush_lane(&lane, settings, out);
-        }
+        let all: Vec<String> = self.lanes.iter().map(|(lane, _)| lane.to_owned()).collect();
+        all.iter().for_each(|lane| self.flush_lane(lane, settings, out));
     }
 
     /// What waits in one lane is finished.
     pub(super) fn flush_lane(&mut self, lane: &str, settings: &Settings, out: &mut Vec<Attempt>) {
-        let Some(mut pending) = self.lanes.remove(lane) else { return };
+        let Some(mut pending) = self.lanes.take(lane) else { return };
         if !pending.alone {
             return;
         }
-        let mut inferred = Vec::new();
+        let mut inferred = Fields::NONE;
         if let Some(name) = pending.facts.client_name.take() {
             // It is the address or the ID of a client that calls itself so; nothing says which.
             pending.facts.client_ip = crate::grammar::ip(name.as_bytes());
@@ -100,7 +102,7 @@ impl Joiner {
         }
         if pending.facts.client_ip.is_some()
             && !self.unlisted
-            && let Found::Certain(opened) = self.find(&pending, settings)
+            && let Found::Certain(opened) = self.find(&pending.facts, pending.ts, settings)
         {
             pending.joined(opened);
         }
@@ -148,7 +150,7 @@ impl Joiner {
             && let Some(port) = self.open.listener_of(address)
         {
             conversation.context.facts.server_port = Some(port);
-            conversation.inferred.push(Field::TlsUsed);
+            conversation.inferred.insert(Field::TlsUsed);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is shown of a record: its line as evidence, and what `explain` says.
 
+use std::borrow::Cow;
+
 use super::*;
 
 pub(super) fn set(trace: &mut Option<&mut Trace>, write: impl FnOnce(&mut Trace)) {
@@ -8,8 +10,14 @@ pub(super) fn set(trace: &mut Option<&mut Trace>, write: impl FnOnce(&mut Trace)
     }
 }
 
-/// The line as evidence: escaped, bounded, without secrets.
-pub(super) fn evidence(grammar: &Grammar, line: Line<'_>, message: Message<'_>, shown: Option<&[u8]>, captures: &Captures) -> String {
+/// The line as evidence: without secrets.
+pub(super) fn evidence<'a>(
+    grammar: &Grammar,
+    line: Line<'a>,
+    message: Message<'_>,
+    shown: Option<&[u8]>,
+    captures: &Captures,
+) -> Quote<'a> {
     // The raw line may be wrapped in another encoding, in which the secret's place is not known: then the unwrapped text, or the
     // named values, are shown in its stead.
     let text = shown.unwrap_or(line.text);
@@ -19,8 +27,8 @@ pub(super) fn evidence(grammar: &Grammar, line: Line<'_>, message: Message<'_>, 
             clean = replaced(&clean, secret).into();
         }
     }
-    let same = matches!(clean, std::borrow::Cow::Borrowed(_)) || *clean == *text;
-    if same { escaped(line.raw, MAX_EVIDENCE_LINE) } else { escaped(&clean, MAX_EVIDENCE_LINE) }
+    let same = matches!(clean, Cow::Borrowed(_)) || *clean == *text;
+    Quote::new(if same { line.raw.into() } else { Cow::Owned(clean.into_owned()) })
 }
 
 /// The text with a mark in the place of each occurrence of a secret.

@@ -120,7 +120,11 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     }
     named.judge(reader, &rules);
     let awaited: Vec<String> = rules.iter().flat_map(|rule| rule.after.iter().cloned()).collect();
-    rules.iter_mut().for_each(|rule| rule.is_awaited = awaited.contains(&rule.name));
+    let recalls = rules.iter().any(|rule| rule.after_accepted);
+    for rule in &mut rules {
+        rule.is_awaited = awaited.contains(&rule.name);
+        rule.is_recalled = recalls && rule.outcome == Outcome::Accepted;
+    }
     for text in named.refusals {
         rules.iter_mut().filter(|rule| rule.name == text.value).for_each(|rule| rule.has_twin = true);
     }

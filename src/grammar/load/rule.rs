@@ -103,6 +103,7 @@ pub(super) fn rule<'s>(
         forgeable: table.texts(reader, "forgeable").into_iter().map(|text| text.value.into_bytes()).collect(),
         has_twin: !same_as.is_empty(),
         is_awaited: false,
+        is_recalled: false,
         same_as: same_as.into_iter().map(|text| text.value).collect(),
         reason,
         ways,
