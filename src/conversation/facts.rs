@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::grammar::{Fact, Grammar, Heard, Key, Rule, decode, ip};
+use crate::grammar::{Fact, Grammar, Heard, Key, Kind, Rule, decode, ip};
 use crate::model::{Field, Fields, Millis};
 
 /// No text that a client sends over MQTT is longer.
@@ -88,8 +88,11 @@ impl Facts {
     /// The facts of one record.
     pub fn of(grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> Facts {
         let mut facts = Facts { tls: rule.tls, password_provided: rule.password_provided, connect: rule.connect, ..Facts::default() };
-        for fact in heard.facts() {
-            facts.read(grammar, fact, heard);
+        for (fact, kind, raw) in heard.each() {
+            facts.read(grammar, fact, kind, raw);
+        }
+        if let Some(claimed) = heard.raw(Fact::ClaimedIp).filter(|_| !heard.has(Fact::ClientIp)) {
+            facts.client_ip = ip(claimed);
         }
         if heard.has(Fact::ClientIdEnd) {
             facts.mend_client_id(heard);
@@ -109,19 +112,23 @@ impl Facts {
         facts
     }
 
+    /// Nothing but who wrote a record.
+    pub fn of_writer(heard: &Heard<'_>) -> Facts {
+        Facts { thread: heard.value(Fact::Thread).filter(|name| !name.is_empty()).map(text), ..Facts::default() }
+    }
+
     /// One fact of a record. Those that say what others mean are read after all these.
-    fn read(&mut self, grammar: &Grammar, fact: Fact, heard: &Heard<'_>) {
-        let Some(raw) = heard.raw(fact) else { return };
-        let some = || heard.value(fact).filter(|bytes| !bytes.is_empty()).map(text);
+    fn read(&mut self, grammar: &Grammar, fact: Fact, kind: Kind, raw: &[u8]) {
+        let value = || decode::value(kind, raw);
+        let some = || value().filter(|bytes| !bytes.is_empty()).map(text);
         match fact {
-            Fact::ClientId => self.client_id = heard.value(fact).filter(|id| !id.is_empty() && !grammar.is_nobody(id)).map(text),
+            Fact::ClientId => self.client_id = value().filter(|id| !id.is_empty() && !grammar.is_nobody(id)).map(text),
             Fact::Username => {
-                let name = heard.value(fact);
+                let name = value();
                 self.no_username = name.as_ref().is_none_or(|name| grammar.is_no_username(name));
                 self.username = name.filter(|name| !name.is_empty() && !self.no_username).map(text);
             }
             Fact::ClientIp => self.client_ip = ip(raw),
-            Fact::ClaimedIp if !heard.has(Fact::ClientIp) => self.client_ip = ip(raw),
             Fact::ClientPort => self.client_port = port(raw),
             Fact::ServerPort => self.server_port = port(raw),
             Fact::Subject => self.subject = some().filter(|subject| !grammar.is_nobody(subject.as_bytes())),

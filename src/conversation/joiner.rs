@@ -22,7 +22,7 @@ use super::open::{Found, Hindsight, Open, Opened};
 use super::quote::Quote;
 use super::refusal::{Context, Settings, Why};
 use super::sessions::Sessions;
-use crate::grammar::{Fact, Grammar, Heard, Outcome, Rule};
+use crate::grammar::{Because, Fact, Grammar, Heard, Outcome, Rule};
 use crate::model::{Attempt, ClientKey, Ending, Field, Fields, Identity, Millis, Row};
 
 /// How long a record that says more about the next one waits for it. The broker writes both in one breath.
@@ -137,13 +137,15 @@ impl Joiner {
 
     fn record(&mut self, grammar: &Grammar, settings: &Settings, said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
         let rule = said.rule;
-        let mut facts = Facts::of(grammar, rule, &said.heard);
+        // Where records do not name their conversation, nothing else of a session's end is asked for.
+        let only_writer = rule.outcome == Outcome::Ended && !grammar.is_keyed() && !rule.follows;
+        let mut facts = if only_writer { Facts::of_writer(&said.heard) } else { Facts::of(grammar, rule, &said.heard) };
         if said.written_at && facts.ends_after.is_some() {
             // A session's line is written when it is over.
             facts.lasted = facts.ends_after.take();
         }
         let words = said.heard.raw(Fact::Words).map(|words| crate::record::scrubbed(grammar, words));
-        let why = Why::of(grammar, rule, words.as_deref(), &mut facts);
+        let why = (rule.reason != Because::Unsaid).then(|| Why::of(grammar, rule, words.as_deref(), &mut facts));
         self.open.set_behind(settings.behind);
         self.age(settings, said.ts, out);
         let strangers = self.strangers > 0;
@@ -167,7 +169,7 @@ impl Joiner {
         self.behind_proxy |= rule.behind_proxy;
         let claimed = self.claims && !rule.claims && facts.client_ip.is_some();
         self.claims |= rule.claims;
-        let forgeable = is_forgeable(rule, &said.heard) || strangers || said.doubtful;
+        let forgeable = || strangers || said.doubtful || is_forgeable(rule, &said.heard);
         match rule.outcome {
             Outcome::Nothing => return Effect::Nothing,
             // A stranger does not start the broker, nor does he open its listeners.
@@ -193,12 +195,14 @@ impl Joiner {
                 return Effect::Missing;
             }
             Outcome::Opened if key.is_none() => return self.opened(settings, facts, said, out),
-            Outcome::Accepted => return self.accept(grammar, settings, said, key, facts, forgeable, out),
+            Outcome::Accepted => return self.accept(grammar, settings, &said, key, facts, forgeable(), out),
             Outcome::Ended => return self.end(settings, key, &facts, out),
             _ => {}
         }
         // What these say is put together with what others say, and may be shown.
-        let mut record = said.context(grammar, facts, why, forgeable);
+        let (why, handshake) = why.unwrap_or_else(|| Why::of(grammar, rule, words.as_deref(), &mut facts));
+        let mut record = said.context(grammar, facts, why, forgeable());
+        record.alone |= handshake && rule.outcome == Outcome::Context;
         record.misread.insert_if(claimed, Field::IpAddress);
         match rule.outcome {
             Outcome::Torn => {

@@ -106,13 +106,16 @@ pub struct Why {
 }
 
 impl Why {
-    /// What one record says, with its facts about TLS put into `facts`.
+    /// What one record says, with its facts about TLS put into `facts`; and whether it is a handshake that failed.
     pub fn of(grammar: &Grammar, rule: &Rule, words: Option<&[u8]>, facts: &mut Facts) -> (Why, bool) {
         let mut why = Why { if_tls: Few::from_slice(&rule.reason_tls), weight: rule.weight, general: rule.general, ..Why::default() };
-        why.words.extend(rule.words.clone());
-        if rule.also || rule.words.is_none() {
-            let said = words.filter(|words| !words.is_empty());
-            why.words.extend(said.map(|words| Arc::from(&*String::from_utf8_lossy(words))));
+        if let Some(words) = &rule.words {
+            why.words.push(Arc::clone(words));
+        }
+        if (rule.also || rule.words.is_none())
+            && let Some(said) = words.filter(|words| !words.is_empty())
+        {
+            why.words.push(Arc::from(&*String::from_utf8_lossy(said)));
         }
         let mut handshake = false;
         match &rule.reason {
@@ -176,7 +179,9 @@ impl Why {
             self.general = other.general;
         }
         for words in other.words {
-            if !self.words.contains(&words) && self.words.len() < MAX_EVIDENCE {
+            // Mostly they are the same rule's.
+            let known = |own: &Arc<str>| Arc::ptr_eq(own, &words) || *own == words;
+            if !self.words.iter().any(known) && self.words.len() < MAX_EVIDENCE {
                 self.words.push(words);
             }
         }
@@ -304,13 +309,11 @@ impl Context {
             reasons.extend(self.why.if_tls.iter().copied());
         }
         // What is known of the password rules reasons out.
-        let ruled_out = match provided {
-            Some(true) => Some(Reason::NoPasswordProvided),
-            Some(false) => Some(Reason::PasswordDoesNotMatch),
-            None => None,
-        };
-        if reasons.iter().any(|reason| Some(*reason) != ruled_out) {
-            reasons.retain(|reason| Some(*reason) != ruled_out);
+        if let Some(provided) = provided {
+            let ruled_out = if provided { Reason::NoPasswordProvided } else { Reason::PasswordDoesNotMatch };
+            if reasons.iter().any(|reason| *reason != ruled_out) {
+                reasons.retain(|reason| *reason != ruled_out);
+            }
         }
         let reason_code = reasons.remove(0);
         let mut known = 1 << reason_code as u32;

@@ -98,6 +98,15 @@ impl Captures {
         })
     }
 
+    /// The same, with the kind and the bytes of each.
+    #[inline]
+    pub(super) fn each<'a>(&'a self, record: &'a [u8]) -> impl Iterator<Item = (Fact, Kind, &'a [u8])> {
+        let places = self.facts.iter().zip(&self.kinds).zip(&self.ranges).take(usize::from(self.count));
+        places
+            .filter(|((fact, _), _)| self.has(**fact))
+            .filter_map(|((fact, kind), (start, end))| Some((*fact, *kind, record.get(*start as usize..*end as usize)?)))
+    }
+
     /// Where the first of the client's own texts ends.
     pub(super) fn first_free_end(&self) -> usize {
         let free = self.facts().filter(|fact| self.kind(*fact).is_free());

@@ -93,7 +93,8 @@ pub enum Maker {
 
 impl MadeUp {
     fn fits(&self, client_id: &[u8]) -> bool {
-        let like = self.like.is_empty() || self.like.iter().any(|pattern| pattern.run(client_id).is_some());
+        let ends = super::ends::Sample::of(client_id);
+        let like = self.like.is_empty() || self.like.iter().any(|pattern| pattern.ends.fit(ends) && pattern.run(client_id).is_some());
         like && self.all.iter().all(|regex| regex.is_match(client_id))
     }
 }

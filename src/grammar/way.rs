@@ -4,7 +4,7 @@ use regex::bytes::Regex;
 
 use super::captures::Captures;
 use super::ends::Sample;
-use super::fact::Fact;
+use super::fact::{Fact, Kind};
 use super::matcher::Matcher;
 
 /// One way in which a rule's record reads.
@@ -187,16 +187,18 @@ impl<'a> Heard<'a> {
         let Some(value) = self.captures.value(fact, self.bytes) else { return false };
         let encoded_again = |text: &[u8]| *super::decode::latin1(text) != *text;
         match kind {
-            super::fact::Kind::Latin1 => !encoded_again(raw) || encoded_again(&value),
-            super::fact::Kind::Printed => encoded_again(&value),
+            Kind::Latin1 => !encoded_again(raw) || encoded_again(&value),
+            Kind::Printed => encoded_again(&value),
             _ => false,
         }
     }
 
-    /// The facts that were captured, each once.
-    pub fn facts(&self) -> impl Iterator<Item = Fact> + use<'a> {
+    /// The facts that were captured, each once, with the kind and the bytes of each.
+    #[inline]
+    pub fn each(&self) -> impl Iterator<Item = (Fact, Kind, &'a [u8])> + use<'a> {
         let captures = self.captures;
-        captures.facts().chain(self.header.0.facts().filter(|fact| !captures.has(*fact)))
+        let header = self.header.0.each(self.header.1).filter(|(fact, ..)| !captures.has(*fact));
+        captures.each(self.bytes).chain(header)
     }
 
     /// Whether a fact was captured: most are not.

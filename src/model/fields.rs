@@ -44,7 +44,12 @@ impl Fields {
 
     /// The fields in it, in the order of the row.
     pub fn iter(self) -> impl Iterator<Item = Field> {
-        Field::ALL.iter().copied().filter(move |field| self.has(*field))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let first = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            Field::ALL.get(first).copied()
+        })
     }
 }
 

@@ -9,7 +9,7 @@ impl Joiner {
         &mut self,
         grammar: &Grammar,
         settings: &Settings,
-        said: Said<'_>,
+        said: &Said<'_>,
         key: Option<String>,
         mut facts: Facts,
         forgeable: bool,
@@ -61,7 +61,7 @@ impl Joiner {
         let doubtful = said.heard.captures.ambiguous || forgeable;
         let client_id = if said.rule.is_recalled {
             let client_id = facts.client_id.clone();
-            let evidence = opening.into_iter().chain([said.line.kept()]).collect();
+            let evidence = opening.into_iter().chain([said.line.clone().kept()]).collect();
             self.accepted = Some(Box::new(Accepted { facts, evidence }));
             client_id
         } else {

@@ -31,8 +31,8 @@ pub struct Said<'a> {
 }
 
 impl Said<'_> {
-    /// What the record says of its connection, for those that follow and for the row. `why` says whether it is a handshake's failure, too.
-    pub(super) fn context(&self, grammar: &Grammar, facts: Facts, (why, handshake): (Why, bool), forgeable: bool) -> Box<Context> {
+    /// What the record says of its connection, for those that follow and for the row.
+    pub(super) fn context(&self, grammar: &Grammar, facts: Facts, why: Why, forgeable: bool) -> Box<Context> {
         let rule = self.rule;
         let is_id = |made: &dyn Fn(&[u8]) -> bool| facts.client_id.as_ref().is_some_and(|id| made(id.as_bytes()));
         let twin = || Box::new(Twin { rule: rule.name.clone(), same_as: rule.same_as.clone(), ..Twin::default() });
@@ -45,7 +45,7 @@ impl Said<'_> {
             evidence: smallvec![self.line.shown()],
             ts: self.ts,
             ts_inferred: self.ts_inferred,
-            alone: rule.alone || handshake && rule.outcome == Outcome::Context,
+            alone: rule.alone,
             stack: rule.stack,
             doubt: rule.doubt,
             doubt_tls: rule.doubt_tls,
