@@ -88,28 +88,34 @@ impl Facts {
     /// The facts of one record.
     pub fn of(grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> Facts {
         let mut facts = Facts { tls: rule.tls, password_provided: rule.password_provided, connect: rule.connect, ..Facts::default() };
-        for (fact, kind, raw) in heard.each() {
-            facts.read(grammar, fact, kind, raw);
-        }
-        if let Some(claimed) = heard.raw(Fact::ClaimedIp).filter(|_| !heard.has(Fact::ClientIp)) {
-            facts.client_ip = ip(claimed);
-        }
-        if heard.has(Fact::ClientIdEnd) {
-            facts.mend_client_id(heard);
-        }
-        if let Some(name) = heard.raw(Fact::ClientName).filter(|name| !grammar.is_nobody(name) && !name.is_empty()) {
-            facts.name(name, heard.raw(Fact::ClientIp));
-        }
-        if let Some(flags) = heard.raw(Fact::ConnectFlags).and_then(decode::number) {
-            facts.password_provided = facts.password_provided.or(Some(flags & 0x40 != 0));
-        }
-        if let Some(packet) = heard.raw(Fact::ConnectPacket) {
-            facts.read_packet(packet, true);
-        }
-        if let Some(packet) = heard.raw(Fact::ConnectHead) {
-            facts.read_packet(packet, false);
+        let mut later = false;
+        heard.each(|fact, kind, raw| later |= !facts.read(grammar, fact, kind, raw));
+        if later {
+            facts.read_later(grammar, heard);
         }
         facts
+    }
+
+    /// The facts that say what others mean.
+    fn read_later(&mut self, grammar: &Grammar, heard: &Heard<'_>) {
+        if let Some(claimed) = heard.raw(Fact::ClaimedIp).filter(|_| !heard.has(Fact::ClientIp)) {
+            self.client_ip = ip(claimed);
+        }
+        if heard.has(Fact::ClientIdEnd) {
+            self.mend_client_id(heard);
+        }
+        if let Some(name) = heard.raw(Fact::ClientName).filter(|name| !grammar.is_nobody(name) && !name.is_empty()) {
+            self.name(name, heard.raw(Fact::ClientIp));
+        }
+        if let Some(flags) = heard.raw(Fact::ConnectFlags).and_then(decode::number) {
+            self.password_provided = self.password_provided.or(Some(flags & 0x40 != 0));
+        }
+        if let Some(packet) = heard.raw(Fact::ConnectPacket) {
+            self.read_packet(packet, true);
+        }
+        if let Some(packet) = heard.raw(Fact::ConnectHead) {
+            self.read_packet(packet, false);
+        }
     }
 
     /// Nothing but who wrote a record.
@@ -117,8 +123,8 @@ impl Facts {
         Facts { thread: heard.value(Fact::Thread).filter(|name| !name.is_empty()).map(text), ..Facts::default() }
     }
 
-    /// One fact of a record. Those that say what others mean are read after all these.
-    fn read(&mut self, grammar: &Grammar, fact: Fact, kind: Kind, raw: &[u8]) {
+    /// One fact of a record. False: it is one of those that say what others mean, which are read after all these.
+    fn read(&mut self, grammar: &Grammar, fact: Fact, kind: Kind, raw: &[u8]) -> bool {
         let value = || decode::value(kind, raw);
         let some = || value().filter(|bytes| !bytes.is_empty()).map(text);
         match fact {
@@ -142,9 +148,12 @@ impl Facts {
             Fact::Transport => self.listener_tls = grammar.transport_tls(raw),
             Fact::Tls => self.tls = self.tls.or(Some(raw == b"true")),
             Fact::PasswordProvided => self.password_provided = self.password_provided.or(Some(raw == b"true")),
-            Fact::ClaimedIp | Fact::ClientName | Fact::ClientIdEnd | Fact::ConnectFlags | Fact::ConnectPacket | Fact::ConnectHead => {}
+            Fact::ClaimedIp | Fact::ClientName | Fact::ClientIdEnd | Fact::ConnectFlags | Fact::ConnectPacket | Fact::ConnectHead => {
+                return false;
+            }
             Fact::Words | Fact::Code | Fact::Secret | Fact::Ignored => {}
         }
+        true
     }
 
     /// The record repeats the ID with commas in the place of its raw line feeds: what followed the last of them is known.

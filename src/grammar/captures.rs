@@ -98,13 +98,17 @@ impl Captures {
         })
     }
 
-    /// The same, with the kind and the bytes of each.
+    /// Tells each fact that was captured, with its kind and its bytes.
     #[inline]
-    pub(super) fn each<'a>(&'a self, record: &'a [u8]) -> impl Iterator<Item = (Fact, Kind, &'a [u8])> {
-        let places = self.facts.iter().zip(&self.kinds).zip(&self.ranges).take(usize::from(self.count));
-        places
-            .filter(|((fact, _), _)| self.has(**fact))
-            .filter_map(|((fact, kind), (start, end))| Some((*fact, *kind, record.get(*start as usize..*end as usize)?)))
+    pub(super) fn each<'a>(&self, record: &'a [u8], mut tell: impl FnMut(Fact, Kind, &'a [u8])) {
+        for at in 0..usize::from(self.count).min(Captures::MOST) {
+            let (fact, (start, end)) = (self.facts[at], self.ranges[at]);
+            if self.has(fact)
+                && let Some(raw) = record.get(start as usize..end as usize)
+            {
+                tell(fact, self.kinds[at], raw);
+            }
+        }
     }
 
     /// Where the first of the client's own texts ends.

@@ -193,12 +193,16 @@ impl<'a> Heard<'a> {
         }
     }
 
-    /// The facts that were captured, each once, with the kind and the bytes of each.
+    /// Tells each fact that was captured, once, with its kind and its bytes.
     #[inline]
-    pub fn each(&self) -> impl Iterator<Item = (Fact, Kind, &'a [u8])> + use<'a> {
-        let captures = self.captures;
-        let header = self.header.0.each(self.header.1).filter(|(fact, ..)| !captures.has(*fact));
-        captures.each(self.bytes).chain(header)
+    pub fn each(&self, mut tell: impl FnMut(Fact, Kind, &'a [u8])) {
+        self.captures.each(self.bytes, &mut tell);
+        let (header, bytes) = self.header;
+        header.each(bytes, |fact, kind, raw| {
+            if !self.captures.has(fact) {
+                tell(fact, kind, raw);
+            }
+        });
     }
 
     /// Whether a fact was captured: most are not.

@@ -10,8 +10,8 @@ pub(super) fn lane(facts: &Facts) -> &str {
 /// Whether an accepted client could have written this record: the parts that stand for its ID or the broker's words hold what
 /// the broker puts between the client's own.
 pub(super) fn is_forgeable(rule: &Rule, heard: &Heard<'_>) -> bool {
-    let is_free = |fact| matches!(fact, Fact::ClientId | Fact::ClientName | Fact::Username | Fact::Words);
-    !rule.forgeable.is_empty() && heard.each().any(|(fact, _, part)| is_free(fact) && holds(part, &rule.forgeable))
+    let free = [Fact::ClientId, Fact::ClientName, Fact::Username, Fact::Words];
+    !rule.forgeable.is_empty() && free.iter().any(|fact| heard.raw(*fact).is_some_and(|part| holds(part, &rule.forgeable)))
 }
 
 /// Whether a text holds one of these: all are short, most begin with the same byte, and the text seldom holds it.
