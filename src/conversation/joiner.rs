@@ -3,6 +3,8 @@
 mod applies;
 mod by_key;
 mod ends;
+#[cfg(test)]
+mod kept_tests;
 mod merge;
 mod said;
 mod strangers;
