@@ -325,6 +325,35 @@ fn a_fragment_is_not_glued_to_the_new_file() {
 }
 
 #[test]
+fn between_two_files_there_is_none_for_a_moment() {
+    let mut bench = Bench::new();
+    bench.append("x.log", lines(0, 3));
+    bench.expect(&lines(0, 3));
+    let status = &bench.status()[0];
+    assert!(status.missing_since.is_none() && !status.is_between_files(0));
+    bench.rename("x.log", "x.log.1");
+    bench.expect("");
+    bench.pass(5_000).expect("");
+    let status = &bench.status()[0];
+    let since = status.missing_since.unwrap();
+    assert!(status.is_between_files(since) && status.is_between_files(since + 5_000));
+    // It does not come: then it is missing.
+    assert!(!status.is_between_files(since + 60_000));
+    bench.append("x.log", lines(3, 5));
+    bench.expect(&lines(3, 5));
+    let status = &bench.status()[0];
+    assert!(status.state == LogState::Following && status.missing_since.is_none() && !status.is_between_files(since));
+}
+
+#[test]
+fn a_file_that_never_was_is_not_between_two() {
+    let mut bench = Bench::following(&["x.log"], Start::End);
+    bench.expect("");
+    let status = &bench.status()[0];
+    assert!(status.missing_since.is_some_and(|since| !status.is_between_files(since)));
+}
+
+#[test]
 fn deleted_and_created_again() {
     for (poll_without, wait) in [(false, 0), (true, 0), (true, 60_000)] {
         let mut bench = Bench::new();

@@ -353,6 +353,9 @@ impl Ingest {
         for source in &self.sources {
             for log in source.statuses() {
                 there.insert(log.path.clone());
+                if log.is_between_files(self.clock.now()) {
+                    continue;
+                }
                 let error = log.error.or_else(|| source.logs.get(&log.path)?.error.clone());
                 let now = (log.state, error);
                 let before = self.told.insert(log.path.clone(), now.clone());

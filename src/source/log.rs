@@ -368,6 +368,7 @@ impl Log {
             rotated: self.parts.len() - usize::from(live.is_some()),
             gaps: self.gaps,
             changed: self.changed,
+            missing_since: self.missing_since,
         }
     }
 }

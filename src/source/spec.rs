@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::log::ROTATE_WAIT;
 use crate::model::Millis;
 
 /// The longest line that is handed on whole, unless the configuration says otherwise: 1 MiB.
@@ -124,9 +125,17 @@ pub struct LogStatus {
     pub gaps: u64,
     /// When the log last grew; none before that.
     pub changed: Option<Millis>,
+    /// Since when there is no such file; none while there is one.
+    pub missing_since: Option<Millis>,
 }
 
 impl LogStatus {
+    /// Whether its file was rotated away a moment ago, and the next one is not there yet: as usual, and no news.
+    pub fn is_between_files(&self, now: Millis) -> bool {
+        let moment = self.missing_since.is_some_and(|since| now.saturating_sub(since) < ROTATE_WAIT);
+        self.state == LogState::Waiting && self.rotated > 0 && moment
+    }
+
     /// A log in this state, of which nothing was read yet.
     pub(crate) fn new(path: PathBuf, state: LogState) -> LogStatus {
         LogStatus {
@@ -143,6 +152,7 @@ impl LogStatus {
             rotated: 0,
             gaps: 0,
             changed: None,
+            missing_since: None,
         }
     }
 }
