@@ -38,7 +38,7 @@ impl Format {
         line.quoted("broker", Some(broker));
         line.text("reasonCode", reason_code.code());
         line.option("ipAddress", ip_address.map(|ip| ip.to_string()).as_deref());
-        line.list("inferred", inferred.iter().copied().map(field));
+        line.list("inferred", inferred.iter().copied().map(Field::name));
         line.list("alternatives", alternatives.iter().copied().map(Reason::code));
         line.flag("tlsUsed", stored.event.tls_used);
         line.flag("passwordProvided", stored.event.password_provided);
@@ -57,18 +57,6 @@ impl Format {
 pub(super) fn time(ts: i64) -> String {
     let stamp = jiff::Timestamp::from_millisecond(ts).unwrap_or_default();
     format!("{stamp:.3}")
-}
-
-fn field(field: Field) -> &'static str {
-    match field {
-        Field::ClientId => "clientId",
-        Field::IpAddress => "ipAddress",
-        Field::Ts => "ts",
-        Field::Username => "username",
-        Field::PasswordProvided => "passwordProvided",
-        Field::TlsUsed => "tlsUsed",
-        Field::Reason => "reason",
-    }
 }
 
 struct Line {

@@ -11,9 +11,7 @@ use super::form::{Around, Places};
 use super::texts::{BROKER, Text, Texts, WHY};
 use crate::model::{Field, Identity, Millis, Reason, Row};
 
-/// In the order in which they are declared, as those of the reasons.
-const FIELDS: [Field; 7] =
-    [Field::ClientId, Field::IpAddress, Field::Ts, Field::Username, Field::PasswordProvided, Field::TlsUsed, Field::Reason];
+/// In the order in which they are declared, as the lists of fields and reasons.
 const IDENTITIES: [Identity; 4] = [Identity::ClientId, Identity::Certificate, Identity::Username, Identity::Address];
 
 /// Packs rows.
@@ -217,7 +215,7 @@ impl<'a> Why<'a> {
 
     /// What of the row is not certain.
     pub(crate) fn inferred(&self) -> impl Iterator<Item = Field> + 'a {
-        self.inferred.iter().filter_map(|byte| FIELDS.get(usize::from(*byte)).copied())
+        self.inferred.iter().filter_map(|byte| Field::ALL.get(usize::from(*byte)).copied())
     }
 }
 

@@ -19,7 +19,7 @@ prop_compose! {
         ip_address in proptest::option::of(any::<IpAddr>()), ts in any::<i64>(), first_ts in any::<i64>(), attempts in any::<u64>(),
         password_provided in any::<Option<bool>>(), tls_used in any::<Option<bool>>(),
         reason_code in proptest::sample::select(Reason::ALL.to_vec()), alternatives in reasons(),
-        inferred in proptest::sample::subsequence(FIELDS.to_vec(), 0..7), identity in proptest::sample::select(IDENTITIES.to_vec()),
+        inferred in proptest::sample::subsequence(Field::ALL.to_vec(), 0..7), identity in proptest::sample::select(IDENTITIES.to_vec()),
         lines in proptest::collection::vec((text(), any::<bool>(), text()), 0..8),
     ) -> Row {
         let line = |(before, named, after): (String, bool, String)| format!("{before}{}{after}", if named { client_id.as_str() } else { "" });
@@ -56,7 +56,7 @@ proptest! {
 
 #[test]
 fn numbers_stand_for_what_they_were_made_of() {
-    assert!(FIELDS.iter().enumerate().all(|(at, field)| at == *field as usize));
+    assert!(Field::ALL.iter().enumerate().all(|(at, field)| at == *field as usize));
     assert!(IDENTITIES.iter().enumerate().all(|(at, identity)| at == *identity as usize));
     assert!(Reason::ALL.iter().enumerate().all(|(at, reason)| at == *reason as usize));
 }

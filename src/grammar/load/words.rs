@@ -43,14 +43,12 @@ pub(super) fn one_outcome(reader: &mut Reader<'_>, text: &Text) -> Option<Outcom
 }
 
 pub(super) fn one_field(reader: &mut Reader<'_>, text: &Text) -> Option<Field> {
-    let names = ["clientId", "ipAddress", "ts", "username", "passwordProvided", "tlsUsed", "reason"];
-    let fields = [Field::ClientId, Field::IpAddress, Field::Ts, Field::Username, Field::PasswordProvided, Field::TlsUsed, Field::Reason];
-    let found = names.iter().position(|name| *name == text.value).map(|index| fields[index]);
+    let found = Field::ALL.iter().copied().find(|field| field.name() == text.value);
     if found.is_none() {
         reader.fault(
             text.span.clone(),
             format!("no field is called \"{}\"", text.value),
-            near(&text.value, names.into_iter(), "the fields are"),
+            near(&text.value, Field::ALL.iter().map(|field| field.name()), "the fields are"),
         );
     }
     found
