@@ -44,7 +44,7 @@ pub fn test(grammar: &Arc<Grammar>) -> Vec<SampleFailure> {
 /// The rows of a sample's log.
 pub fn rows(grammar: &Arc<Grammar>, sample: &Sample) -> Result<Vec<Row>, String> {
     let zone = TimeZone::get(&sample.timezone).map_err(|_| format!("there is no time zone \"{}\"", sample.timezone))?;
-    let settings = Settings { broker: grammar.name.clone(), tls_ports: sample.tls_ports.clone(), ..Settings::default() };
+    let settings = Settings { broker: grammar.name.as_str().into(), tls_ports: sample.tls_ports.clone(), ..Settings::default() };
     let mut engine = Engine::new(Arc::clone(grammar), Options { settings, zone, time_format: None, proxies: Vec::new() });
     let mut out = Vec::new();
     let mut table = Table::default();

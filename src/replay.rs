@@ -88,7 +88,7 @@ pub fn replay(
     }
     let (mut stats, mut broken) = (Stats::default(), None);
     // Terminators first; the sources of one broker together, where the first of them stands.
-    let names: Vec<String> = prepared.iter().map(|source| source.options.settings.broker.clone()).collect();
+    let names: Vec<Arc<str>> = prepared.iter().map(|source| source.options.settings.broker.clone()).collect();
     let order =
         |source: &Prepared| (!source.grammar.is_terminator(), names.iter().position(|name| *name == source.options.settings.broker));
     prepared.sort_by_key(order);
@@ -127,7 +127,7 @@ fn name_brokers(prepared: &mut [Prepared]) {
         let broker = if several { format!("{name}:{}", prepared[numbers[at]].path().display()) } else { name.clone() };
         let own = &mut prepared[at].options.settings.broker;
         if own.is_empty() {
-            *own = broker;
+            *own = broker.into();
         }
     }
 }

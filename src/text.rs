@@ -43,6 +43,15 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
     text
 }
 
+/// Adds to a text what [`escaped`] makes.
+pub(crate) fn put_escaped(text: &mut Vec<u8>, bytes: &[u8], most: usize) {
+    if bytes.len() <= most && is_plain(bytes) {
+        text.extend_from_slice(bytes);
+    } else {
+        text.extend_from_slice(escaped(bytes, most).as_bytes());
+    }
+}
+
 /// Printable ASCII, as nearly every line is: nothing to escape, and found out quickly.
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     all(bytes, |byte| byte.wrapping_sub(0x20) < 0x5f)

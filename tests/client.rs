@@ -39,15 +39,15 @@ fn row(client_id: &str, ts: Millis) -> Row {
         username: Some("ann".to_owned()),
         password_provided: Some(true),
         tls_used: Some(false),
-        reason: "Password Does Not Match".to_owned(),
+        reason: "Password Does Not Match".into(),
         reason_code: Reason::PasswordDoesNotMatch,
-        alternatives: vec![],
+        alternatives: Default::default(),
         inferred: vec![],
         identity: Identity::ClientId,
-        broker: "mosquitto".to_owned(),
+        broker: "mosquitto".into(),
         attempts: 1,
         first_ts: ts,
-        evidence: vec!["a line".to_owned()],
+        evidence: ["a line"].into(),
         peer: None,
         upstream: None,
         twin: None,
@@ -58,10 +58,10 @@ fn rows() -> Vec<Row> {
     let mut deduced = row("gate \u{1b}[31m", NOW + 60_000);
     deduced.inferred = vec![Field::IpAddress];
     let mut other = row("emqx-1", NOW - 1000);
-    other.broker = "emqx".to_owned();
+    other.broker = "emqx".into();
     other.username = None;
     other.reason_code = Reason::Other;
-    other.reason = "Other: banned".to_owned();
+    other.reason = "Other: banned".into();
     other.ip_address = Some("2001:db8::1".parse().unwrap());
     vec![row("Sensor-1", NOW), row("sensor 2/ü&x=%", NOW + 1000), deduced, other]
 }

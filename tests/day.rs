@@ -121,7 +121,7 @@ impl World {
         let source = |broker: &Broker| SourceConfig {
             spec: SourceSpec { start: Start::Beginning, ..SourceSpec::new(broker.name, vec![broker.log.display().to_string()]) },
             grammar: self.library.get("mosquitto").cloned(),
-            options: Options { settings: Settings { broker: broker.name.to_owned(), ..Settings::default() }, ..Options::default() },
+            options: Options { settings: Settings { broker: broker.name.into(), ..Settings::default() }, ..Options::default() },
         };
         let ingest = Ingest::open(
             self.brokers.iter().map(source).collect(),

@@ -173,7 +173,7 @@ fn a_restart_between_lines_changes_nothing(case: &Case, library: &Library) -> Re
 fn no_output_holds_a_control_character(case: &Case, library: &Library) -> Result<(), Failed> {
     let mut said = Vec::new();
     for row in rows(case, library, Some(&case.grammar))? {
-        for text in row.evidence.iter().chain([&row.reason]) {
+        for text in row.evidence.iter().chain([&*row.reason]) {
             if let Some(c) = text.chars().find(|c| is_unsafe(*c)) {
                 said.push(format!("{c:?} in {text:?}"));
             }
@@ -307,7 +307,7 @@ fn same(wanted: &[Attempt], got: &[Attempt], how: &str) -> Result<(), Failed> {
 }
 
 fn without_evidence(rows: Vec<Row>) -> Vec<Row> {
-    rows.into_iter().map(|row| Row { evidence: Vec::new(), ..row }).collect()
+    rows.into_iter().map(|row| Row { evidence: Default::default(), ..row }).collect()
 }
 
 /// What a terminal or a page would act upon, or not show.

@@ -110,7 +110,7 @@ fn all(trace: &Trace) -> Vec<String> {
 fn options(grammar: &Grammar, sample: &Sample) -> Options {
     let zone = TimeZone::get(&sample.timezone).unwrap_or_else(|_| panic!("{}: no time zone {}", grammar.name, sample.timezone));
     Options {
-        settings: Settings { broker: grammar.name.clone(), tls_ports: sample.tls_ports.clone(), ..Settings::default() },
+        settings: Settings { broker: grammar.name.as_str().into(), tls_ports: sample.tls_ports.clone(), ..Settings::default() },
         zone,
         time_format: None,
         proxies: Vec::new(),

@@ -38,7 +38,7 @@ impl Watcher for Quiet {
 fn rows(logs: &[(&'static str, PathBuf)], tls_ports: &[u16]) -> Vec<Value> {
     let library = Library::load(None).unwrap_or_else(|error| panic!("{error}"));
     let options = |name: &str| Options {
-        settings: Settings { broker: name.to_owned(), tls_ports: tls_ports.to_vec(), ..Settings::default() },
+        settings: Settings { broker: name.into(), tls_ports: tls_ports.to_vec(), ..Settings::default() },
         ..Options::default()
     };
     let sources: Vec<ReplaySource> = logs

@@ -43,7 +43,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn options(broker: &str) -> Options {
-    let settings = Settings { broker: broker.to_owned(), tls_ports: vec![8883, 8001], ..Settings::default() };
+    let settings = Settings { broker: broker.into(), tls_ports: vec![8883, 8001], ..Settings::default() };
     Options { settings, zone: TimeZone::UTC, time_format: None, proxies: Vec::new() }
 }
 
@@ -84,7 +84,7 @@ fn a_replay_gives_the_same_rows_in_whatever_order_and_way_the_logs_are_named() {
         let alone = replayed(grammar, &[&[&one]]);
         let refused = if grammar == "vernemq" { attempts(&alone) } else { refused };
         assert_eq!(attempts(&rows), refused, "{logs:?}");
-        assert!(refused > 0 && rows.iter().all(|row| row.broker == grammar));
+        assert!(refused > 0 && rows.iter().all(|row| &*row.broker == grammar));
     }
 }
 

@@ -22,15 +22,15 @@ fn row(client_id: &str, ts: Millis) -> Row {
         username: Some("alice".to_owned()),
         password_provided: Some(true),
         tls_used: None,
-        reason: "Password Does Not Match: bad".to_owned(),
+        reason: "Password Does Not Match: bad".into(),
         reason_code: Reason::PasswordDoesNotMatch,
-        alternatives: vec![Reason::NoCredentialsFound],
+        alternatives: vec![Reason::NoCredentialsFound].into(),
         inferred: vec![Field::IpAddress],
         identity: Identity::ClientId,
-        broker: "mosquitto".to_owned(),
+        broker: "mosquitto".into(),
         attempts: 1,
         first_ts: ts,
-        evidence: vec!["a line".to_owned()],
+        evidence: ["a line"].into(),
         peer: None,
         upstream: None,
         twin: None,
@@ -131,14 +131,14 @@ fn brokers_and_identities_do_not_mix() {
     let place = Place::new();
     let store = place.open();
     let mut other = row("c", 2);
-    other.broker = "emqx".to_owned();
+    other.broker = "emqx".into();
     let mut name = row("c", 3);
     name.identity = Identity::Username;
     store.commit(&fresh([refused(row("c", 1)), refused(other), refused(name)]), NOW).unwrap();
     assert_eq!(store.get("c").unwrap().len(), 3);
     store.commit(&fresh([Attempt::Accepted(row("c", 0).key(), 9)]), NOW).unwrap();
     let left: Vec<_> = store.get("c").unwrap().into_iter().map(|row| (row.broker, row.identity)).collect();
-    assert_eq!(left, [("mosquitto".to_owned(), Identity::Username), ("emqx".to_owned(), Identity::ClientId)]);
+    assert_eq!(left, [("mosquitto".into(), Identity::Username), ("emqx".into(), Identity::ClientId)]);
     assert_eq!(store.delete("c", NOW).unwrap(), 2);
 }
 
@@ -193,7 +193,7 @@ fn all_deleted_rows_stay_deleted_broker_by_broker() {
     assert_eq!(store.delete_all(NOW).unwrap(), 2);
     assert_eq!(store.delete_all(NOW).unwrap(), 0);
     let mut elsewhere = row("a", NOW);
-    elsewhere.broker = "emqx".to_owned();
+    elsewhere.broker = "emqx".into();
     store.commit(&again([refused(row("a", NOW)), refused(row("z", NOW + 50)), refused(elsewhere.clone())]), NOW).unwrap();
     assert_eq!(rows(&store), [elsewhere]);
     store.commit(&again([refused(row("a", NOW + 51))]), NOW).unwrap();
@@ -323,9 +323,9 @@ fn filters_follow_tbmq() {
     b.password_provided = Some(false);
     b.ip_address = None;
     let mut c = row("a\0tail", 300);
-    c.broker = "emqx".to_owned();
+    c.broker = "emqx".into();
     c.tls_used = Some(true);
-    c.reason = "Straße (strasse)".to_owned();
+    c.reason = "Straße (strasse)".into();
     store.commit(&fresh([refused(a), refused(b), refused(c)]), NOW).unwrap();
     let find = |filter: Filter| -> Vec<Millis> {
         let query = PageQuery { filter, sort: SortBy::Ts, ..all() };
@@ -672,14 +672,14 @@ proptest! {
 fn an_attempt_that_is_known_better_counts_nothing_and_replaces_only_itself() {
     let better = |ts| {
         let mut row = row("c", ts);
-        row.reason = "known better".to_owned();
+        row.reason = "known better".into();
         Attempt::Revised(Box::new(row))
     };
     let place = Place::new();
     let store = place.open();
     let told = |store: &SqliteStore| {
         let row = store.get("c").unwrap().remove(0);
-        (row.reason == "known better", row.ts, row.attempts, row.first_ts)
+        (&*row.reason == "known better", row.ts, row.attempts, row.first_ts)
     };
     // In one batch, in a later one, too late, and after the row went.
     store.commit(&fresh([refused(row("c", 100)), refused(row("c", 200)), better(200)]), NOW).unwrap();
@@ -702,7 +702,7 @@ fn an_attempt_that_is_known_better_counts_nothing_and_replaces_only_itself() {
         table.push(attempt, true);
     }
     let row = table.into_rows().remove(0);
-    assert_eq!((row.reason.as_str(), row.ts, row.attempts, row.first_ts), ("known better", 200, 2, 100));
+    assert_eq!((&*row.reason, row.ts, row.attempts, row.first_ts), ("known better", 200, 2, 100));
 }
 
 #[test]

@@ -37,15 +37,15 @@ prop_compose! {
             username,
             password_provided: password,
             tls_used: tls,
-            reason,
+            reason: reason.into(),
             reason_code: Reason::ALL[code],
-            alternatives: vec![],
+            alternatives: Default::default(),
             inferred: vec![],
             identity: [Identity::ClientId, Identity::Username][identity],
-            broker,
+            broker: broker.into(),
             attempts: 1,
             first_ts: ts,
-            evidence: vec!["line".to_owned()],
+            evidence: ["line"].into(),
             peer: None,
             upstream: None,
             twin: None,
@@ -110,7 +110,7 @@ fn fits(filter: &Filter, row: &Row) -> bool {
         && filter.end.is_none_or(|end| row.ts <= end)
         && one_of(&filter.password_provided, row.password_provided)
         && one_of(&filter.tls_used, row.tls_used)
-        && (filter.broker.is_empty() || filter.broker == row.broker)
+        && (filter.broker.is_empty() || *filter.broker == *row.broker)
         && (filter.reason_code.is_empty() || filter.reason_code.contains(&row.reason_code))
 }
 
@@ -189,7 +189,7 @@ proptest! {
                     prop_assert_eq!((found.total_elements, found.total_pages), (wanted.len() as u64, pages as u64), "{:?}", query);
                     prop_assert_eq!(found.has_next, page + 1 < pages);
                 }
-                let mut keys: Vec<_> = wanted.iter().map(|row| (row.client_id.clone(), row.identity.code().to_owned(), row.broker.clone())).collect();
+                let mut keys: Vec<_> = wanted.iter().map(|row| (row.client_id.clone(), row.identity.code().to_owned(), row.broker.to_string())).collect();
                 keys.sort();
                 prop_assert_eq!(walked(&store, filter), keys.clone());
                 let asked: Vec<_> = all.iter().map(Row::key).collect();

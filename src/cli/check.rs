@@ -278,7 +278,7 @@ impl Report<'_, '_> {
 
     /// Which product writes the log, and whether that is what the configuration says.
     fn product(&mut self, source: &SourceConfig, head: &[u8], library: &Library) -> Result<(), CliError> {
-        let settings = Settings { broker: source.name.clone(), tls_ports: source.tls_ports.clone(), ..Settings::default() };
+        let settings = Settings { broker: source.name.as_str().into(), tls_ports: source.tls_ports.clone(), ..Settings::default() };
         let options =
             Options { settings, zone: source.zone.clone(), time_format: source.time_format.clone(), proxies: source.proxies.clone() };
         let found = if head.is_empty() { None } else { recognise(library, &options, head) };

@@ -92,7 +92,7 @@ pub fn options(args: &LogArgs) -> Result<Options, Failure> {
     let zone = args.timezone.clone().unwrap_or_else(TimeZone::system);
     let time_format = args.time_format.as_deref().map(time_format).transpose()?;
     Ok(Options {
-        settings: Settings { broker: String::new(), tls_ports: args.tls_ports.clone(), ..Settings::default() },
+        settings: Settings { tls_ports: args.tls_ports.clone(), ..Settings::default() },
         zone,
         time_format,
         proxies: args.proxies.clone(),

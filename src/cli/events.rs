@@ -85,7 +85,7 @@ fn event(name: &str, data: &str) -> Result<Option<Event>, String> {
         "changed" => Some(Event::Changed(serde_json::from_str(data).map_err(wrong)?)),
         "removed" => {
             let Gone { client_id, identity, broker } = serde_json::from_str(data).map_err(wrong)?;
-            Some(Event::Removed(ClientKey { broker, identity, client_id }))
+            Some(Event::Removed(ClientKey { broker: broker.into(), identity, client_id }))
         }
         "cleared" => Some(Event::Cleared),
         "reset" => Some(Event::Reset),
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn key(id: &str) -> ClientKey {
-        ClientKey { broker: "m".to_owned(), identity: Identity::ClientId, client_id: id.to_owned() }
+        ClientKey { broker: "m".into(), identity: Identity::ClientId, client_id: id.to_owned() }
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn run(args: &ExplainArgs, clock: &dyn Clock) -> Result<(), Failure> {
             None => return Err(Failure::work("no grammar fits this log; name one with --grammar to see why")),
         },
     };
-    options.settings.broker.clone_from(&grammar.name);
+    options.settings.broker = grammar.name.as_str().into();
     let mut engine = Engine::new(Arc::clone(&grammar), options);
     let mut number = 0u64;
     let mut lines = |engine: &mut Engine, bytes: &[u8]| -> Result<(), Failure> {

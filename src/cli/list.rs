@@ -120,7 +120,7 @@ pub(super) fn fetch(
         let is_last = body.data.is_empty() || !body.has_next;
         for mut row in body.data {
             if !with_evidence {
-                row.evidence = Vec::new();
+                row.evidence.clear();
             }
             // The table changes while we read: a row may move to the next page.
             if (rows.len() as u64) < limit && seen.insert(row.key()) {

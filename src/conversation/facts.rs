@@ -1,5 +1,7 @@
 //! What is known of one connection, collected from its records.
 
+mod later;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -258,12 +260,7 @@ impl Facts {
         fill(&mut self.sent, other.sent);
         fill(&mut self.client_name, other.client_name);
         fill(&mut self.username, other.username);
-        if let Some(sent) = &self.sent {
-            let (id, username) = &**sent;
-            self.client_id = self.client_id.take().map(|_| id.clone());
-            // Where it sent none, the one that the records show is the certificate's.
-            self.username = self.username.take().map(|shown| username.clone().unwrap_or(shown));
-        }
+        self.respell();
         self.no_username |= other.no_username && self.username.is_none();
         fill(&mut self.client_ip, other.client_ip);
         fill(&mut self.client_port, other.client_port);

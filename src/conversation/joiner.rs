@@ -6,6 +6,7 @@ mod ends;
 #[cfg(test)]
 mod kept_tests;
 mod merge;
+mod refused;
 mod said;
 mod strangers;
 mod waiting;
@@ -22,10 +23,11 @@ use super::keyed::{Conversation, Keyed};
 use super::lanes::Lanes;
 use super::open::{Found, Hindsight, Open, Opened};
 use super::quote::Quote;
+use super::reason::Texts;
 use super::refusal::{Context, Settings, Why};
 use super::sessions::Sessions;
 use crate::grammar::{Because, Fact, Grammar, Heard, Outcome, Rule};
-use crate::model::{Attempt, ClientKey, Ending, Field, Fields, Identity, Millis, Row};
+use crate::model::{Attempt, ClientKey, Ending, Field, Fields, Identity, Millis, Row, Twin};
 
 /// How long a record that says more about the next one waits for it. The broker writes both in one breath.
 const BREATH: Millis = 500;
@@ -109,6 +111,9 @@ pub struct Joiner {
     /// Who was accepted since the broker's start; kept only where connections are not listed, because only there does it tell
     /// a refusal from the end of a session.
     sessions: Sessions,
+    /// The reasons that were told last.
+    #[serde(skip)]
+    texts: Texts,
 }
 
 impl Joiner {
@@ -203,9 +208,13 @@ impl Joiner {
         }
         // What these say is put together with what others say, and may be shown.
         let (why, handshake) = why.unwrap_or_else(|| Why::of(grammar, rule, words.as_deref(), &mut facts));
-        let mut record = said.context(grammar, facts, why, forgeable());
+        let mut remarks = said.remarks(grammar, &facts, forgeable());
+        remarks.misread.insert_if(claimed, Field::IpAddress);
+        if rule.outcome == Outcome::Refused {
+            return self.refused(grammar, settings, &said, accepted, (facts, why, remarks), out);
+        }
+        let mut record = said.context(facts, why, remarks);
         record.alone |= handshake && rule.outcome == Outcome::Context;
-        record.misread.insert_if(claimed, Field::IpAddress);
         match rule.outcome {
             Outcome::Torn => {
                 if rule.look_back {
@@ -226,18 +235,6 @@ impl Joiner {
             }
             Outcome::Opened => self.opened_by_key(settings, rule, key.unwrap_or_default(), record, out),
             Outcome::Closed => self.close(grammar, settings, rule, record, out),
-            Outcome::Refused => {
-                let (message, torn) = (said.heard.bytes, rule.look_back && record.forgeable);
-                if torn {
-                    self.doubt_told(Some(message), out);
-                }
-                let before = out.len();
-                let effect = self.refuse(grammar, settings, rule, accepted, record, out);
-                if rule.look_back && !torn {
-                    self.remember(message, &out[before..]);
-                }
-                effect
-            }
             _ => Effect::Nothing,
         }
     }
@@ -271,12 +268,12 @@ impl Joiner {
     }
 
     /// The row of a refusal. What may be a stranger's words is never certain.
-    fn row(&self, mut context: Box<Context>, settings: &Settings, mut inferred: Fields) -> Box<Row> {
+    fn row(&mut self, mut context: Box<Context>, settings: &Settings, mut inferred: Fields) -> Box<Row> {
         inferred |= context.doubts();
         if settings.listener_tls(context.facts.server_port).is_none() && context.facts.listener_tls.is_none() {
             context.facts.listener_tls = context.facts.server_port.and_then(|port| self.listeners.get(&port).copied());
         }
-        Box::new(context.into_row(settings, inferred))
+        Box::new(context.into_row(settings, inferred, &mut self.texts))
     }
 
     /// Lines of the log were lost.

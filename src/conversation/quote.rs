@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::text::{escaped, is_plain};
+use crate::model::Evidence;
+use crate::text::{escaped, is_plain, put_escaped};
 
 /// How much of a line is shown.
 const MOST: usize = 1_024;
+/// Lines of one refusal are of about the same length.
+const ROOM: usize = 48;
 
 /// A line without its secrets. Most belong to clients that are accepted, and are never shown: it is escaped and cut when it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +36,22 @@ impl<'a> Quote<'a> {
         escaped(&self.text, self.most)
     }
 
-    /// The same, where it is not needed any more.
-    pub(super) fn into_shown(self) -> String {
-        match self.text {
-            Cow::Owned(text) if text.len() <= self.most && is_plain(&text) => {
-                String::from_utf8(text).unwrap_or_else(|error| escaped(error.as_bytes(), self.most))
-            }
-            text => escaped(&text, self.most),
+    /// Adds to a text what is shown.
+    pub(super) fn show(&self, text: &mut Vec<u8>) {
+        put_escaped(text, &self.text, self.most);
+    }
+
+    /// The first line of a refusal's evidence, with room for those that follow: most refusals have three.
+    pub(super) fn begin(&self) -> Evidence {
+        Evidence::begun(self.text.len().min(self.most) * 3 + ROOM, |text| self.show(text))
+    }
+
+    /// The line with this number, where those behind it are there already.
+    pub(super) fn insert_into(&self, evidence: &mut Evidence, number: usize) {
+        if self.text.len() <= self.most && is_plain(&self.text) {
+            evidence.insert_bytes(number, &self.text);
+        } else {
+            evidence.insert(number, &self.shown());
         }
     }
 
@@ -82,7 +94,11 @@ mod tests {
             assert_eq!(kept.shown(), shown);
             let restarted: Quote<'static> = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
             assert_eq!(restarted.shown(), shown);
-            assert_eq!((restarted.kept().into_shown(), kept.into_shown()), (shown.clone(), shown));
+            assert_eq!(restarted.kept().shown(), shown);
+            let mut evidence = kept.begin();
+            kept.insert_into(&mut evidence, 0);
+            kept.insert_into(&mut evidence, 2);
+            assert_eq!(evidence, [&*shown; 3]);
         }
     }
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::open::Opened;
-use super::reason;
+use super::reason::{self, Texts, Words};
 use crate::grammar::{Because, Grammar, Rule};
-use crate::model::{Field, Fields, Identity, Link, Millis, Reason, Row, Twin};
+use crate::model::{Evidence, Field, Fields, Identity, Link, Millis, Reason, Reasons, Row, Twin};
 
 /// The bound of a row's evidence.
 const MAX_EVIDENCE: usize = 8;
@@ -21,7 +21,7 @@ const UNVERIFIED: [Reason; 4] =
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The name of the source.
-    pub broker: String,
+    pub broker: Arc<str>,
     /// The listeners that use TLS. Empty: not known.
     pub tls_ports: Vec<u16>,
     /// A terminator stands before the broker: connections of one address are not one client's.
@@ -43,7 +43,7 @@ pub struct Context {
     /// Why the connection failed, as far as they say.
     pub why: Why,
     /// The lines.
-    pub evidence: Lines,
+    pub evidence: Evidence,
     /// The last one's time.
     pub ts: Millis,
     /// That time is not certain.
@@ -84,20 +84,15 @@ pub struct Context {
     pub twin: Option<Box<Twin>>,
 }
 
-/// A short list that needs no memory of its own.
-type Few<T> = smallvec::SmallVec<[T; 16]>;
-/// Lines of evidence: most refusals have three.
-pub(super) type Lines = smallvec::SmallVec<[String; 4]>;
-
 /// Why a connection failed, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     /// The first is the code, the others cannot be ruled out. Empty: not said.
-    pub reasons: Few<Reason>,
+    pub reasons: Reasons,
     /// Further ones if the connection may have used TLS.
-    pub if_tls: Few<Reason>,
+    pub if_tls: Reasons,
     /// The broker's words.
-    pub words: smallvec::SmallVec<[Arc<str>; 2]>,
+    pub words: Words,
     /// How much the text tells, against others of the same failure.
     weight: usize,
     /// It is a general reason, which any other record's outdoes.
@@ -108,7 +103,7 @@ pub struct Why {
 impl Why {
     /// What one record says, with its facts about TLS put into `facts`; and whether it is a handshake that failed.
     pub fn of(grammar: &Grammar, rule: &Rule, words: Option<&[u8]>, facts: &mut Facts) -> (Why, bool) {
-        let mut why = Why { if_tls: Few::from_slice(&rule.reason_tls), weight: rule.weight, general: rule.general, ..Why::default() };
+        let mut why = Why { if_tls: Reasons::from_slice(&rule.reason_tls), weight: rule.weight, general: rule.general, ..Why::default() };
         if let Some(words) = &rule.words {
             why.words.push(Arc::clone(words));
         }
@@ -120,15 +115,15 @@ impl Why {
         let mut handshake = false;
         match &rule.reason {
             Because::Unsaid => why.weight = 0,
-            _ if !rule.reason_anonymous.is_empty() && facts.username.is_none() => why.reasons = Few::from_slice(&rule.reason_anonymous),
+            _ if !rule.reason_anonymous.is_empty() && facts.username.is_none() => why.reasons = Reasons::from_slice(&rule.reason_anonymous),
             Because::Given(reasons) if rule.also => why.own_texts(grammar, words.unwrap_or_default(), reasons, facts),
-            Because::Given(reasons) => why.reasons = Few::from_slice(reasons),
+            Because::Given(reasons) => why.reasons = Reasons::from_slice(reasons),
             Because::Texts if grammar.own_texts.find(words.unwrap_or_default()).is_some() => {
                 why.own_texts(grammar, words.unwrap_or_default(), &[], facts);
             }
             Because::Tls | Because::Texts => match grammar.texts.find(words.unwrap_or_default()) {
                 Some(text) => {
-                    why.reasons = Few::from_slice(&text.reasons);
+                    why.reasons = Reasons::from_slice(&text.reasons);
                     why.weight = text.weight;
                     handshake = text.handshake;
                     if facts.tls.is_none() {
@@ -137,7 +132,7 @@ impl Why {
                     }
                 }
                 None => {
-                    why.reasons = Few::from_slice(&[Reason::Other]);
+                    why.reasons = Reasons::from_slice(&[Reason::Other]);
                     why.weight = 1;
                     facts.tls = facts.tls.or(if rule.reason == Because::Tls { Some(true) } else { None });
                 }
@@ -189,17 +184,18 @@ impl Why {
 }
 
 impl Context {
-    /// Adds a line to the evidence, which is bounded: the first lines and the last are the telling ones.
-    pub fn push_line(&mut self, line: String) {
-        if self.evidence.len() >= MAX_EVIDENCE {
+    /// Adds a line to the evidence, if it is not there, which is bounded: the first lines and the last are the telling ones.
+    pub(super) fn add_line(&mut self, add: impl FnOnce(&mut Evidence)) {
+        add(&mut self.evidence);
+        self.evidence.pop_copy();
+        if self.evidence.len() > MAX_EVIDENCE {
             self.evidence.remove(MAX_EVIDENCE / 2);
         }
-        self.evidence.push(line);
     }
 
     /// The connection that it belongs to was found: its facts come in, and its line.
     pub fn joined(&mut self, opened: Box<Opened>) {
-        self.evidence.insert(0, opened.line.into_shown());
+        opened.line.insert_into(&mut self.evidence, 0);
         self.facts.add(opened.facts);
         self.evidence.truncate(MAX_EVIDENCE);
     }
@@ -232,12 +228,12 @@ impl Context {
             ended: facts.ends_after.map(|after| self.ts.saturating_add(after)).or(facts.lasted.map(|_| self.ts)),
             lasted: facts.ends_after.or(facts.lasted),
             sent_bytes: facts.sent_bytes,
-            evidence: self.evidence.to_vec(),
+            evidence: self.evidence.clone(),
         }
     }
 
-    /// The row.
-    pub fn into_row(mut self: Box<Self>, settings: &Settings, mut inferred: Fields) -> Row {
+    /// The row. `texts`: those that earlier ones have.
+    pub(super) fn into_row(mut self: Box<Self>, settings: &Settings, mut inferred: Fields, texts: &mut Texts) -> Row {
         let facts = &self.facts;
         let listener = facts.listener_tls.or(settings.listener_tls(facts.server_port));
         let tls_used = facts.tls.or(if facts.connect { listener } else { None });
@@ -293,8 +289,7 @@ impl Context {
             (twin.weight, twin.general) = (self.why.weight, self.why.general);
             twin
         });
-        let mut reasons = Vec::with_capacity(self.why.reasons.len() + self.why.if_tls.len() + 1);
-        reasons.extend_from_slice(&self.why.reasons);
+        let mut reasons = std::mem::take(&mut self.why.reasons);
         if reasons.is_empty() {
             reasons.push(Reason::Other);
         }
@@ -329,7 +324,7 @@ impl Context {
             username: self.facts.username.take(),
             password_provided: self.facts.password_provided,
             tls_used,
-            reason: reason::text(reason_code, &reasons, &self.why.words),
+            reason: texts.get(reason_code, &reasons, self.why.words),
             reason_code,
             alternatives: reasons,
             inferred: inferred.into(),
@@ -337,7 +332,7 @@ impl Context {
             broker: settings.broker.clone(),
             attempts: 1,
             first_ts: self.ts,
-            evidence: self.evidence.into_vec(),
+            evidence: self.evidence,
             peer,
             upstream,
             twin,

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
@@ -42,7 +43,7 @@ type Tell<'a> = dyn FnMut(Attempt, bool) + 'a;
 pub(super) struct Way<'a> {
     join: &'a mut Join,
     source: String,
-    broker: String,
+    broker: Arc<str>,
     side: Side,
     now: Millis,
     tell: &'a mut Tell<'a>,
@@ -83,7 +84,8 @@ impl Join {
     /// All logs have been looked at: what waited long enough is told.
     pub(super) fn tick(&mut self, sources: &[Source], now: Millis, tell: &mut Tell<'_>) {
         let Join { linker, twins } = self;
-        let is_terminator = |broker: &str| sources.iter().any(|one| one.config.options.settings.broker == broker && one.is_terminator());
+        let is_terminator =
+            |broker: &str| sources.iter().any(|one| one.config.options.settings.broker.as_ref() == broker && one.is_terminator());
         twins.tick(now, &mut |broker, attempt, reread| {
             let side = if is_terminator(broker) { Side::Terminator } else { Side::Broker };
             linker.push(side, attempt, reread, now, tell);

@@ -72,7 +72,7 @@ impl LogWork {
                 }
             }
             Err(error) => {
-                tracing::warn!(source = config.options.settings.broker, %error, "stored conversations cannot be read; they begin anew")
+                tracing::warn!(source = &*config.options.settings.broker, %error, "stored conversations cannot be read; they begin anew")
             }
         }
         work
@@ -109,7 +109,7 @@ impl LogWork {
         self.unknown.extend_from_slice(bytes);
         let found = find(library, &config.options, &self.unknown);
         if let Some(grammar) = found {
-            tracing::info!(source = config.options.settings.broker, grammar = grammar.name, "recognised the log");
+            tracing::info!(source = &*config.options.settings.broker, grammar = grammar.name, "recognised the log");
             let mut engine = Engine::new(grammar, config.options.clone());
             engine.feed(&std::mem::take(&mut self.unknown), now, out);
             self.engine = Some(engine);

@@ -93,7 +93,7 @@ fn a_record_whose_end_does_not_come_hides_nobody() {
 fn a_carriage_return_inside_is_the_clients() {
     let rows = refused("2026-11-23 15:00:00 t [a\r\nb] refused: a\r\nb said no\n2026-11-23 15:00:01 t [c] refused: c said no\n");
     assert_eq!(rows[0].client_id, "a\r\nb");
-    assert_eq!(rows[0].reason, "Other: no");
+    assert_eq!(&*rows[0].reason, "Other: no");
     assert_eq!(rows[1].client_id, "c");
 }
 

@@ -23,7 +23,7 @@ pub(super) fn run(argv: &[String], timeout: Duration, event: &StoredEvent) -> Re
     command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     let told = &event.event;
     command.env("TURNAWAY_ID", &event.id).env("TURNAWAY_TIME", super::format::time(told.ts));
-    command.env("TURNAWAY_BROKER", &told.broker).env("TURNAWAY_REASON_CODE", told.reason_code.code());
+    command.env("TURNAWAY_BROKER", &*told.broker).env("TURNAWAY_REASON_CODE", told.reason_code.code());
     command.envs(told.ip_address.map(|ip| ("TURNAWAY_IP", ip.to_string())));
     let mut child = command.spawn().map_err(|error| format!("cannot run {program}: {error}"))?;
     if let Some(mut input) = child.stdin.take() {

@@ -153,11 +153,11 @@ pub(super) mod tests {
             event: Event {
                 kind: EventKind::Refused,
                 ts: 1_795_446_174_000,
-                broker: "mosquitto".to_owned(),
+                broker: "mosquitto".into(),
                 reason_code: Reason::NoCredentialsFound,
                 ip_address: ip.map(|ip| ip.parse().unwrap()),
                 inferred: if ip.is_none() { vec![Field::IpAddress] } else { Vec::new() },
-                alternatives: vec![Reason::PasswordDoesNotMatch],
+                alternatives: vec![Reason::PasswordDoesNotMatch].into(),
                 tls_used: None,
                 password_provided: Some(true),
                 identity: Identity::ClientId,

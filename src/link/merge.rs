@@ -1,7 +1,7 @@
 //! Makes one row of what the broker and the terminator before it say of one attempt.
 
 use crate::conversation::reason;
-use crate::model::{Field, Identity, Link, Reason, Row};
+use crate::model::{Evidence, Field, Identity, Link, Reason, Reasons, Row};
 use crate::text::escaped;
 
 /// The bounds of a row's texts.
@@ -67,7 +67,7 @@ pub(super) fn joined(mut row: Row, link: &Link, own: Option<&Row>, proof: Proof)
         deduced.push(Field::ClientId);
     }
     if let Some(subject) = &link.subject {
-        row.reason = escaped(format!("{}; certificate {subject}", row.reason).as_bytes(), MAX_REASON);
+        row.reason = escaped(format!("{}; certificate {subject}", row.reason).as_bytes(), MAX_REASON).into();
     }
     row.inferred.extend(unread);
     if guessed {
@@ -76,20 +76,21 @@ pub(super) fn joined(mut row: Row, link: &Link, own: Option<&Row>, proof: Proof)
     row.inferred.sort_unstable();
     row.inferred.dedup();
     let room = MAX_EVIDENCE.saturating_sub(row.evidence.len());
-    let more: Vec<String> = link.evidence.iter().filter(|line| !row.evidence.contains(line)).take(room).cloned().collect();
-    row.evidence.splice(0..0, more);
+    let more: Evidence = link.evidence.iter().filter(|line| !row.evidence.contains(line)).take(room).collect();
+    let own = std::mem::replace(&mut row.evidence, more);
+    row.evidence.extend(own.iter());
     row
 }
 
 /// Whether a password was sent tells some of the broker's reasons apart.
 fn with_password(row: &mut Row) {
-    let mut reasons = vec![row.reason_code];
-    reasons.extend(&row.alternatives);
+    let mut reasons = Reasons::from_iter([row.reason_code]);
+    reasons.extend_from_slice(&row.alternatives);
     reason::with_password(&mut reasons, row.password_provided);
     let code = reasons.remove(0);
     if (code, &reasons) != (row.reason_code, &row.alternatives) {
         let words: Vec<String> = row.reason.split_once(": ").map(|(_, words)| words.to_owned()).into_iter().collect();
-        row.reason = reason::text(code, &reasons, &words);
+        row.reason = reason::text(code, &reasons, &words).into();
         (row.reason_code, row.alternatives) = (code, reasons);
     }
 }

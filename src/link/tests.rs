@@ -20,15 +20,15 @@ fn row(client_id: Option<&str>, address: Option<&str>, peer: Option<&str>) -> Ro
         username: None,
         password_provided: None,
         tls_used: Some(false),
-        reason: "No Credentials Found".to_owned(),
+        reason: "No Credentials Found".into(),
         reason_code: Reason::NoCredentialsFound,
-        alternatives: vec![Reason::PasswordDoesNotMatch, Reason::NoPasswordProvided],
+        alternatives: vec![Reason::PasswordDoesNotMatch, Reason::NoPasswordProvided].into(),
         inferred: vec![],
         identity,
-        broker: "mosquitto".to_owned(),
+        broker: "mosquitto".into(),
         attempts: 1,
         first_ts: NOW,
-        evidence: vec!["refused".to_owned()],
+        evidence: ["refused"].into(),
         peer: peer.map(|peer| peer.parse().unwrap()),
         upstream: None,
         twin: None,
@@ -41,7 +41,7 @@ fn broker() -> Attempt {
 
 fn handed_on(port: Option<u16>, ts: i64, client: &str) -> Attempt {
     let link = Link {
-        terminator: "stunnel".to_owned(),
+        terminator: "stunnel".into(),
         upstream_ip: port.map(|_| "127.0.0.1".parse().unwrap()),
         upstream_port: port,
         client_ip: Some(client.parse().unwrap()),
@@ -56,7 +56,7 @@ fn handed_on(port: Option<u16>, ts: i64, client: &str) -> Attempt {
         ended: None,
         lasted: None,
         sent_bytes: None,
-        evidence: vec!["handed on".to_owned()],
+        evidence: ["handed on"].into(),
     };
     Attempt::Proxied(Box::new(link))
 }
@@ -64,7 +64,7 @@ fn handed_on(port: Option<u16>, ts: i64, client: &str) -> Attempt {
 /// The terminator's own verdict: it read the client ID.
 fn verdict() -> Attempt {
     let mut row = row(Some("pump-7"), Some("192.0.2.7"), Some("192.0.2.7:5555"));
-    (row.broker, row.upstream) = ("haproxy".to_owned(), Some((None, 40001)));
+    (row.broker, row.upstream) = ("haproxy".into(), Some((None, 40001)));
     row.tls_used = Some(true);
     Attempt::Refused(Box::new(row))
 }
@@ -200,7 +200,7 @@ fn an_acceptance_waits_with_the_refusal_before_it() {
     let mut told = Vec::new();
     let mut linker = Linker::new(vec![]);
     linker.activate();
-    let key = ClientKey { broker: "mosquitto".to_owned(), identity: Identity::ClientId, client_id: "pump-7".to_owned() };
+    let key = ClientKey { broker: "mosquitto".into(), identity: Identity::ClientId, client_id: "pump-7".to_owned() };
     let mut out = |attempt: Attempt, _: bool| told.push(attempt);
     let (side, session) = over(NOW + 100, "192.0.2.1", 4);
     linker.push(side, session, false, NOW, &mut out);
@@ -219,10 +219,10 @@ fn an_acceptance_waits_with_the_refusal_before_it() {
 fn a_terminators_verdict_and_the_brokers_are_one_attempt() {
     let row = both_orders((Side::Broker, broker()), (Side::Terminator, verdict()));
     assert_eq!((row.client_id.as_str(), row.identity, row.attempts), ("pump-7", Identity::ClientId, 1));
-    assert_eq!((row.broker.as_str(), row.ip_address), ("mosquitto", Some("192.0.2.7".parse().unwrap())));
+    assert_eq!((&*row.broker, row.ip_address), ("mosquitto", Some("192.0.2.7".parse().unwrap())));
     // Without the broker's log it stands for itself.
     let alone = rows(vec![(Side::Terminator, verdict())]);
-    assert_eq!((alone.len(), alone[0].broker.as_str()), (1, "haproxy"));
+    assert_eq!((alone.len(), &*alone[0].broker), (1, "haproxy"));
 }
 
 #[test]
@@ -255,12 +255,12 @@ fn an_acceptance_clears_what_was_held_of_the_client() {
     let mut told = Vec::new();
     let mut linker = Linker::new(vec![]);
     linker.activate();
-    let key = ClientKey { broker: "mosquitto".to_owned(), identity: Identity::ClientId, client_id: "pump-7".to_owned() };
+    let key = ClientKey { broker: "mosquitto".into(), identity: Identity::ClientId, client_id: "pump-7".to_owned() };
     let mut out = |attempt: Attempt, _: bool| told.push(attempt);
     linker.push(Side::Terminator, verdict(), false, NOW, &mut out);
     linker.push(Side::Broker, Attempt::Accepted(key.clone(), NOW + 1), false, NOW, &mut out);
     linker.finish(&mut out);
     // Told and cleared under the terminator's name, then the broker's own.
     assert!(matches!(&told[..], [Attempt::Refused(_), Attempt::Accepted(own, _), Attempt::Accepted(brokers, _)]
-        if own.broker == "haproxy" && *brokers == key));
+        if &*own.broker == "haproxy" && *brokers == key));
 }

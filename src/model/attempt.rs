@@ -1,10 +1,11 @@
 //! A finished conversation, and what it changes in the table.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Field, Millis, Row};
+use super::{Evidence, Field, Millis, Row};
 
 /// What a row's `clientId` was taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,7 +44,7 @@ impl Identity {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientKey {
     /// The name of the source.
-    pub broker: String,
+    pub broker: Arc<str>,
     /// What the name below was taken from.
     pub identity: Identity,
     /// The client ID, or what stands for it.
@@ -101,7 +102,7 @@ pub struct Twin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The name of the terminator's source.
-    pub terminator: String,
+    pub terminator: Arc<str>,
     /// The terminator's own address on its way to the broker; none when only the port is logged.
     pub upstream_ip: Option<IpAddr>,
     /// Its own port there; none: the log does not say.
@@ -138,7 +139,7 @@ pub struct Link {
     #[serde(default)]
     pub sent_bytes: Option<u64>,
     /// The lines that say so.
-    pub evidence: Vec<String>,
+    pub evidence: Evidence,
 }
 
 /// What one client's attempts within a batch come to: at most one write for each client and commit.

@@ -1,10 +1,11 @@
 //! What others are told of a refused attempt.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientKey, Field, Identity, Millis, Reason, Row};
+use super::{ClientKey, Field, Identity, Millis, Reason, Reasons, Row};
 
 /// Longer texts of strangers are cut, so that a line fits any syslog.
 const MOST_TEXT: usize = 1024;
@@ -28,7 +29,7 @@ pub struct Event {
     /// When the connection was refused.
     pub ts: Millis,
     /// The name of the source.
-    pub broker: String,
+    pub broker: Arc<str>,
     /// Why.
     pub reason_code: Reason,
     /// The client's address, if it is certain.
@@ -36,7 +37,7 @@ pub struct Event {
     /// Fields that are less than certain.
     pub inferred: Vec<Field>,
     /// Other reasons that the log names or cannot rule out.
-    pub alternatives: Vec<Reason>,
+    pub alternatives: Reasons,
     /// None: not known.
     pub tls_used: Option<bool>,
     /// None: not known.
@@ -97,6 +98,7 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Evidence;
 
     fn row(inferred: Vec<Field>, identity: Identity) -> Row {
         Row {
@@ -106,15 +108,15 @@ mod tests {
             username: None,
             password_provided: None,
             tls_used: None,
-            reason: "é".repeat(1000),
+            reason: "é".repeat(1000).into(),
             reason_code: Reason::Other,
-            alternatives: Vec::new(),
+            alternatives: Reasons::new(),
             inferred,
             identity,
-            broker: "b".to_owned(),
+            broker: "b".into(),
             attempts: 1,
             first_ts: 0,
-            evidence: Vec::new(),
+            evidence: Evidence::default(),
             peer: None,
             upstream: None,
             twin: None,

@@ -2,14 +2,16 @@
 
 mod attempt;
 mod event;
+mod evidence;
 mod fields;
 mod reason;
 mod row;
 
 pub use attempt::{Attempt, Change, ClientKey, Ending, Identity, Link, Twin};
 pub use event::{Event, EventKind, Told};
+pub use evidence::Evidence;
 pub use fields::Fields;
-pub use reason::{Family, Reason};
+pub use reason::{Family, Reason, Reasons};
 pub use row::{Field, Row};
 
 /// Milliseconds since the epoch, UTC.

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A short list of reasons, mostly without memory of its own.
+pub type Reasons = smallvec::SmallVec<[Reason; 16]>;
+
 /// Which part of the server refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

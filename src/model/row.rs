@@ -1,10 +1,11 @@
 //! The row: what the store holds and the API serves.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Identity, Millis, Reason, Twin};
+use super::{Evidence, Identity, Millis, Reason, Reasons, Twin};
 
 /// A field of the row, by the name that the API uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,23 +63,23 @@ pub struct Row {
     /// None when neither the log nor the source's TLS ports say.
     pub tls_used: Option<bool>,
     /// The documented title and the broker's own words.
-    pub reason: String,
+    pub reason: Arc<str>,
     /// The code of the reason.
     pub reason_code: Reason,
     /// Other reasons that the log names beside it or cannot rule out.
-    pub alternatives: Vec<Reason>,
+    pub alternatives: Reasons,
     /// Fields that were joined or deduced with less than certainty, or that stand where a stranger may write freely.
     pub inferred: Vec<Field>,
     /// What `client_id` was taken from.
     pub identity: Identity,
     /// The name of the source.
-    pub broker: String,
+    pub broker: Arc<str>,
     /// Refused attempts of this client since its row was made.
     pub attempts: u64,
     /// Time of the first of them.
     pub first_ts: Millis,
     /// The raw lines that led to the row: bounded, control characters escaped, secrets removed.
-    pub evidence: Vec<String>,
+    pub evidence: Evidence,
     /// The other end of the connection as the broker saw it: what a terminator's log is joined by. Neither stored nor shown.
     #[serde(skip)]
     pub peer: Option<SocketAddr>,

@@ -143,7 +143,7 @@ pub fn daemon_sources(config: &Config, library: &Library) -> Vec<daemon::SourceC
         let mut made = daemon_source(source, &config.journalctl, library);
         // The other log of a broker that is read already.
         if source.broker.is_none() {
-            made.options.settings.broker.clone_from(&config.sources[number].name);
+            made.options.settings.broker = config.sources[number].name.as_str().into();
         }
         made
     });
@@ -164,7 +164,7 @@ pub fn daemon_source(source: &SourceConfig, journalctl: &[String], library: &Lib
         grammar: source.grammar.as_deref().and_then(|name| library.get(name)).cloned(),
         options: Options {
             settings: Settings {
-                broker: source.broker.clone().unwrap_or_else(|| source.name.clone()),
+                broker: source.broker.as_deref().unwrap_or(&source.name).into(),
                 tls_ports: source.tls_ports.clone(),
                 ..Settings::default()
             },

@@ -161,7 +161,7 @@ mod tests {
     use crate::model::Identity;
 
     fn touched(n: usize) -> Touched {
-        Touched::Row(ClientKey { broker: "b".to_owned(), identity: Identity::ClientId, client_id: n.to_string() })
+        Touched::Row(ClientKey { broker: "b".into(), identity: Identity::ClientId, client_id: n.to_string() })
     }
 
     fn push(feed: &Feed, numbers: std::ops::Range<usize>, now: Millis) {

@@ -5,11 +5,12 @@
 //! and the numbers taken out. What does not fit that is kept as it is: nothing is lost, whatever a stranger wrote.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::bytes::{put, put_address, put_bytes, put_signed, take, take_array, take_byte, take_bytes, take_signed};
 use super::form::{Around, Places};
 use super::texts::{BROKER, Text, Texts, WHY};
-use crate::model::{Field, Identity, Millis, Reason, Row};
+use crate::model::{Evidence, Field, Identity, Millis, Reason, Reasons, Row};
 
 /// In the order in which they are declared, as the lists of fields and reasons.
 const IDENTITIES: [Identity; 4] = [Identity::ClientId, Identity::Certificate, Identity::Username, Identity::Address];
@@ -73,9 +74,9 @@ impl Packer {
         row.ip_address.into_iter().for_each(|ip| put_address(address, ip));
         put(record, row.evidence.len() as u64);
         let mut around = Around { client: row.client_id.as_bytes(), address, before: &[] };
-        for (number, line) in row.evidence.iter().enumerate() {
-            texts.put_line(number, line.as_bytes(), &around, record);
-            around.before = line.as_bytes();
+        for (number, line) in row.evidence.bytes().enumerate() {
+            texts.put_line(number, line, &around, record);
+            around.before = line;
         }
     }
 }
@@ -127,14 +128,14 @@ impl<'a> View<'a> {
     /// The row, in the memory of another one.
     pub(super) fn unpack(&self, row: &mut Row, lines: &mut Vec<u8>) {
         row.identity = self.identity;
-        set(&mut row.broker, self.broker.bytes());
+        share(&mut row.broker, self.broker.bytes());
         set(&mut row.client_id, self.client_id);
         (row.ts, row.first_ts, row.attempts) = (self.ts, self.first_ts, self.attempts);
         (row.password_provided, row.tls_used, row.ip_address) = (self.password_provided, self.tls_used, self.ip_address);
         row.username = self.username.map(|username| String::from_utf8_lossy(username).into_owned());
         let why = Why::read(self.why.bytes());
         row.reason_code = why.code;
-        set(&mut row.reason, why.reason);
+        share(&mut row.reason, why.reason);
         row.alternatives.clear();
         row.alternatives.extend(why.alternatives());
         row.inferred.clear();
@@ -146,7 +147,7 @@ impl<'a> View<'a> {
         self.ip_address.into_iter().for_each(|ip| put_address(lines, ip));
         places.address = places.client.end..lines.len();
         let mut evidence = self.evidence.clone();
-        let mut count = 0;
+        row.evidence.clear();
         while let Some(line) = evidence.next() {
             let begin = lines.len();
             match line {
@@ -154,13 +155,8 @@ impl<'a> View<'a> {
                 Text::Kept(_, form) => form.write(lines, &places, evidence.values()),
             }
             places.before = begin;
-            if count == row.evidence.len() {
-                row.evidence.push(String::new());
-            }
-            set(&mut row.evidence[count], &lines[begin..]);
-            count += 1;
+            row.evidence.push(&String::from_utf8_lossy(&lines[begin..]));
         }
-        row.evidence.truncate(count);
     }
 }
 
@@ -232,15 +228,15 @@ pub(super) fn blank() -> Row {
         username: None,
         password_provided: None,
         tls_used: None,
-        reason: String::new(),
+        reason: Arc::default(),
         reason_code: Reason::Other,
-        alternatives: Vec::new(),
+        alternatives: Reasons::new(),
         inferred: Vec::new(),
         identity: Identity::ClientId,
-        broker: String::new(),
+        broker: Arc::default(),
         attempts: 0,
         first_ts: 0,
-        evidence: Vec::new(),
+        evidence: Evidence::default(),
         peer: None,
         upstream: None,
         twin: None,
@@ -282,6 +278,13 @@ fn set(text: &mut String, bytes: &[u8]) {
     if text.as_bytes() != bytes {
         text.clear();
         text.push_str(&String::from_utf8_lossy(bytes));
+    }
+}
+
+/// The same for a text that other rows have as well.
+fn share(text: &mut Arc<str>, bytes: &[u8]) {
+    if text.as_bytes() != bytes {
+        *text = String::from_utf8_lossy(bytes).into();
     }
 }
 

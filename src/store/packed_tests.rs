@@ -25,8 +25,8 @@ prop_compose! {
         let line = |(before, named, after): (String, bool, String)| format!("{before}{}{after}", if named { client_id.as_str() } else { "" });
         let evidence = lines.into_iter().map(line).collect();
         Row {
-            client_id, ip_address, ts, username, password_provided, tls_used, reason, reason_code, alternatives, inferred, identity, broker,
-            attempts, first_ts, evidence, peer: None, upstream: None, twin: None,
+            client_id, ip_address, ts, username, password_provided, tls_used, reason: reason.into(), reason_code,
+            alternatives: alternatives.into(), inferred, identity, broker: broker.into(), attempts, first_ts, evidence, peer: None, upstream: None, twin: None,
         }
     }
 }
@@ -66,7 +66,7 @@ fn a_list_that_is_full_keeps_texts_in_their_rows() {
     let mut packer = Packer::default();
     let row = |n: usize| Row {
         client_id: "device".to_owned(),
-        reason: format!("text {n}"),
+        reason: format!("text {n}").into(),
         evidence: vec![String::new(); n % 3].into_iter().chain([format!("{}: line of device", "x".repeat(n % 900))]).collect(),
         ..blank()
     };
@@ -88,11 +88,12 @@ fn lines_with_the_same_words_have_the_same_form() {
         let stamp = format!("2026-11-{:02}T{:02}:{:02}:05Z", 10 + n % 20, n % 24, n % 60);
         packer.packed(&Row {
             ip_address: Some(ip),
-            evidence: vec![
+            evidence: [
                 format!("{stamp}: New connection from {ip}:{} on port 1883.", 1024 + n),
                 format!("{stamp}: Sending CONNACK to {id} (0, 5)"),
                 format!("{stamp}: Client {id} disconnected, not authorised."),
-            ],
+            ]
+            .into(),
             client_id: id,
             ..blank()
         });
@@ -111,19 +112,20 @@ fn a_usual_row_takes_less_than_seventy_bytes() {
         username: None,
         password_provided: None,
         tls_used: None,
-        reason: "No Credentials Found (or …): not authorised".to_owned(),
+        reason: "No Credentials Found (or …): not authorised".into(),
         reason_code: Reason::ALL[0],
-        alternatives: vec![Reason::ALL[1], Reason::ALL[2]],
+        alternatives: vec![Reason::ALL[1], Reason::ALL[2]].into(),
         inferred: vec![],
         identity: Identity::ClientId,
-        broker: "mosquitto".to_owned(),
+        broker: "mosquitto".into(),
         attempts: 1,
         first_ts: 1_795_444_592_000,
-        evidence: vec![
-            "1795444592: New connection from 10.0.0.1:1025 on port 1883.".to_owned(),
+        evidence: [
+            "1795444592: New connection from 10.0.0.1:1025 on port 1883.".to_string(),
             format!("1795444592: Sending CONNACK to {id} (0, 5)"),
             format!("1795444592: Client {id} disconnected, not authorised."),
-        ],
+        ]
+        .into(),
         peer: None,
         upstream: None,
         twin: None,

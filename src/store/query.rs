@@ -40,7 +40,7 @@ impl Filter {
     /// Whether a row with this key may fit, as far as the key can tell.
     pub fn may_fit(&self, key: &ClientKey) -> bool {
         let within = |part: &String| part.is_empty() || Pattern::contains(part).matches(&key.client_id);
-        (self.broker.is_empty() || self.broker == key.broker) && within(&self.text_search) && within(&self.client_id)
+        (self.broker.is_empty() || *self.broker == *key.broker) && within(&self.text_search) && within(&self.client_id)
     }
 }
 

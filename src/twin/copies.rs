@@ -130,7 +130,7 @@ fn marks(row: &Row) -> Vec<u64> {
             text(row.ip_address.map(|ip| ip.to_string())),
             text(row.peer.map(|peer| peer.to_string())),
             text(row.username.clone()),
-            row.reason.clone(),
+            row.reason.to_string(),
             // Two kinds of records of one attempt are twins, and say more together.
             text(row.twin.as_ref().map(|twin| twin.rule.clone())),
         ];

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::conversation::reason;
-use crate::model::{Field, Identity, Reason, Row, Twin};
+use crate::model::{Field, Identity, Reason, Reasons, Row, Twin};
 
 /// The bound of a row's evidence.
 const MAX_EVIDENCE: usize = 8;
@@ -48,19 +48,19 @@ pub(super) fn merged(first: &Row, second: &Row) -> Row {
     if telling.inferred.contains(&Field::Reason) {
         doubts.push(Field::Reason);
     }
-    let mut reasons = vec![telling.reason_code];
-    reasons.extend(&telling.alternatives);
+    let mut reasons = Reasons::from_iter([telling.reason_code]);
+    reasons.extend_from_slice(&telling.alternatives);
     reason::with_password(&mut reasons, row.password_provided.filter(|_| !doubts.contains(&Field::PasswordProvided)));
     row.reason_code = reasons.remove(0);
     row.alternatives = reasons;
     let mut words = words(first).to_vec();
     words.extend(self::words(second).iter().filter(|word| !words.contains(word)).cloned().collect::<Vec<_>>());
-    row.reason = reason::text(row.reason_code, &row.alternatives, &words);
+    row.reason = reason::text(row.reason_code, &row.alternatives, &words).into();
     row.evidence = first.evidence.clone();
-    row.evidence.extend(second.evidence.iter().filter(|line| !first.evidence.contains(line)).cloned());
-    if row.evidence.len() > MAX_EVIDENCE {
+    row.evidence.extend(second.evidence.iter().filter(|line| !first.evidence.contains(line)));
+    while row.evidence.len() > MAX_EVIDENCE {
         // The first lines and the last are the telling ones.
-        row.evidence.drain(MAX_EVIDENCE / 2..row.evidence.len() - MAX_EVIDENCE / 2);
+        row.evidence.remove(MAX_EVIDENCE / 2);
     }
     row.inferred.extend(doubts);
     row.inferred.sort_unstable();

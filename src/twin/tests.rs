@@ -26,15 +26,15 @@ fn row(client_id: Option<&str>, address: &str, ts: Millis, line: &str) -> Box<Ro
         username: None,
         password_provided: None,
         tls_used: None,
-        reason: "Other: refused".to_owned(),
+        reason: "Other: refused".into(),
         reason_code: Reason::Other,
-        alternatives: vec![Reason::X509AuthenticationFailure],
+        alternatives: vec![Reason::X509AuthenticationFailure].into(),
         inferred: vec![],
         identity,
-        broker: "hivemq".to_owned(),
+        broker: "hivemq".into(),
         attempts: 1,
         first_ts: ts,
-        evidence: vec![format!("{ts} {line}")],
+        evidence: [format!("{ts} {line}")].into(),
         peer: None,
         upstream: None,
         twin: None,
@@ -56,13 +56,13 @@ fn second(client_id: Option<&str>, address: &str, ts: Millis) -> Attempt {
 /// The record that says why.
 fn first(address: &str, ts: Millis) -> Attempt {
     let mut row = row(None, address, ts, "could not");
-    (row.reason_code, row.alternatives, row.tls_used) = (Reason::PeerIdentityNotVerified, vec![], Some(true));
+    (row.reason_code, row.alternatives, row.tls_used) = (Reason::PeerIdentityNotVerified, Default::default(), Some(true));
     row.twin = twin("why", &["refused"]);
     Attempt::Refused(row)
 }
 
 fn accepted(client_id: &str, ts: Millis) -> Attempt {
-    Attempt::Accepted(ClientKey { broker: "hivemq".to_owned(), identity: Identity::ClientId, client_id: client_id.to_owned() }, ts)
+    Attempt::Accepted(ClientKey { broker: "hivemq".into(), identity: Identity::ClientId, client_id: client_id.to_owned() }, ts)
 }
 
 /// A daemon's stage with its table.

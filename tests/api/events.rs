@@ -193,7 +193,7 @@ async fn who_does_not_read_the_events_holds_up_nobody() {
     // More than the sockets' buffers hold.
     for n in 0..200 {
         let mut big = row("big", NOW + n);
-        big.evidence = vec!["x".repeat(1000); 64];
+        big.evidence = vec!["x".repeat(1000); 64].into_iter().collect();
         refuse(&server, big);
         reading.expect("changed").await;
     }

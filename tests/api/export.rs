@@ -44,8 +44,8 @@ async fn a_spreadsheet_runs_nothing_of_what_strangers_wrote() {
     for text in hostile {
         let mut row = row(text, NOW);
         row.username = Some(text.to_owned());
-        row.reason = text.to_owned();
-        row.evidence = vec![text.to_owned(), text.to_owned()];
+        row.reason = text.into();
+        row.evidence = [text, text].into();
         batch.push(Attempt::Refused(Box::new(row)), true, false);
     }
     server.store.commit(&batch, NOW).unwrap();
@@ -101,7 +101,7 @@ async fn who_does_not_read_the_file_is_let_go_and_the_writer_goes_on() {
     let mut batch = Batch::default();
     for n in 0..4_000 {
         let mut big = row(&format!("big-{n}"), NOW);
-        big.evidence = vec!["x".repeat(1_000); 8];
+        big.evidence = vec!["x".repeat(1_000); 8].into_iter().collect();
         batch.push(Attempt::Refused(Box::new(big)), true, false);
     }
     server.store.commit(&batch, NOW).unwrap();

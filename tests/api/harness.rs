@@ -35,15 +35,15 @@ pub(crate) fn row(client_id: &str, ts: Millis) -> Row {
         username: None,
         password_provided: Some(true),
         tls_used: Some(false),
-        reason: "Password Does Not Match".to_owned(),
+        reason: "Password Does Not Match".into(),
         reason_code: Reason::PasswordDoesNotMatch,
-        alternatives: vec![],
+        alternatives: Default::default(),
         inferred: vec![],
         identity: Identity::ClientId,
-        broker: "mosquitto".to_owned(),
+        broker: "mosquitto".into(),
         attempts: 1,
         first_ts: ts,
-        evidence: vec!["<script>".to_owned()],
+        evidence: ["<script>"].into(),
         peer: None,
         upstream: None,
         twin: None,
@@ -119,7 +119,7 @@ impl Server {
         let mut tls = row("tls-1", NOW + 2);
         tls.tls_used = Some(true);
         tls.username = Some("bob".to_owned());
-        tls.broker = "emqx".to_owned();
+        tls.broker = "emqx".into();
         tls.reason_code = Reason::Other;
         for row in [row("Sensor-1", NOW), row("sensor 2/ü", NOW + 1), tls] {
             batch.push(Attempt::Refused(Box::new(row)), true, false);

@@ -327,22 +327,23 @@ fn row(n: u64, at: u64) -> Row {
     let username = (random.below(2) == 0).then(|| format!("user{}", random.below(100_000)));
     let ts = START + at as i64 * 7;
     Row {
-        evidence: vec![
+        evidence: [
             format!("1795446174: New connection from {ip}:46659 on port 1883."),
             format!("1795446174: Client {client_id} disconnected, not authorised."),
-        ],
+        ]
+        .into(),
         client_id,
         ip_address: ip.parse().ok(),
         ts,
         username,
         password_provided: None,
         tls_used: Some(n.is_multiple_of(3)),
-        reason,
+        reason: reason.into(),
         reason_code,
-        alternatives: vec![],
+        alternatives: Default::default(),
         inferred: vec![],
         identity: Identity::ClientId,
-        broker: "mosquitto".to_owned(),
+        broker: "mosquitto".into(),
         attempts: 1,
         first_ts: ts,
         peer: None,

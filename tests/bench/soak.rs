@@ -46,7 +46,7 @@ pub fn hours(plan: &Plan, report: &mut Report) {
     let mut spec = SourceSpec::new("broker", vec![log.display().to_string()]);
     spec.start = Start::Beginning;
     let mut options = Options::default();
-    options.settings.broker = "broker".to_owned();
+    options.settings.broker = "broker".into();
     let source = SourceConfig { spec, grammar: library.get("mosquitto").cloned(), options };
     let mut ingest = Ingest::open(
         vec![source],

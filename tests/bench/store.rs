@@ -193,7 +193,7 @@ const PLAIN: &str = "
 fn row(n: u64, ts: i64) -> Row {
     let client_id = flood::client(n);
     let ip = format!("10.{}.{}.{}", n >> 16 & 255, n >> 8 & 255, n & 255);
-    let evidence = vec![
+    let evidence = [
         format!("1795444592: New connection from {ip}:1024 on port 1883."),
         format!("1795444592: Sending CONNACK to {client_id} (0, 5)"),
         format!("1795444592: Client {client_id} disconnected, not authorised."),
@@ -206,15 +206,15 @@ fn row(n: u64, ts: i64) -> Row {
         password_provided: None,
         tls_used: None,
         reason: "No Credentials Found (or Password Does Not Match, No Password Provided, Cannot Parse Basic Credentials): not authorised"
-            .to_owned(),
+            .into(),
         reason_code: Reason::NoCredentialsFound,
-        alternatives: vec![Reason::PasswordDoesNotMatch, Reason::NoPasswordProvided, Reason::CannotParseBasicCredentials],
+        alternatives: vec![Reason::PasswordDoesNotMatch, Reason::NoPasswordProvided, Reason::CannotParseBasicCredentials].into(),
         inferred: vec![],
         identity: Identity::ClientId,
-        broker: "mosquitto".to_owned(),
+        broker: "mosquitto".into(),
         attempts: 1,
         first_ts: ts,
-        evidence,
+        evidence: evidence.into(),
         peer: None,
         upstream: None,
         twin: None,

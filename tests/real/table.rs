@@ -12,7 +12,7 @@ use turnaway::store::Table;
 /// What the source of these tests says.
 pub(crate) fn broker_options(tls_ports: &[u16]) -> Options {
     Options {
-        settings: Settings { broker: "mosquitto".to_owned(), tls_ports: tls_ports.to_vec(), ..Settings::default() },
+        settings: Settings { broker: "mosquitto".into(), tls_ports: tls_ports.to_vec(), ..Settings::default() },
         ..Options::default()
     }
 }

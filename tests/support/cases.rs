@@ -80,7 +80,7 @@ impl Case {
     pub fn options(&self) -> Options {
         let zone = TimeZone::get(&self.timezone).unwrap_or_else(|_| panic!("{}: no time zone {}", self.name, self.timezone));
         Options {
-            settings: Settings { broker: self.grammar.clone(), tls_ports: self.tls_ports.clone(), ..Settings::default() },
+            settings: Settings { broker: self.grammar.as_str().into(), tls_ports: self.tls_ports.clone(), ..Settings::default() },
             zone,
             time_format: None,
             proxies: Vec::new(),

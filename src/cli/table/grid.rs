@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::cli::console::Look;
-use crate::model::{ClientKey, Field, Identity, Reason, Row};
+use crate::model::{ClientKey, Evidence, Field, Identity, Reason, Reasons, Row};
 use crate::text::display;
 
 /// Between two columns.
@@ -78,15 +78,15 @@ impl Lines {
             username: Some("a-username".to_owned()),
             password_provided: Some(true),
             tls_used: Some(true),
-            reason: "No Credentials Found (or Password Does Not Match): not authorised".to_owned(),
+            reason: "No Credentials Found (or Password Does Not Match): not authorised".into(),
             reason_code: Reason::Other,
-            alternatives: Vec::new(),
+            alternatives: Reasons::new(),
             inferred: vec![Field::IpAddress],
             identity: Identity::ClientId,
-            broker: "mosquitto".to_owned(),
+            broker: "mosquitto".into(),
             attempts: 1,
             first_ts: 0,
-            evidence: Vec::new(),
+            evidence: Evidence::default(),
             peer: None,
             upstream: None,
             twin: None,

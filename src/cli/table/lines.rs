@@ -214,8 +214,8 @@ mod tests {
             let line = |parts: Vec<String>| parts.concat().replace('\u{1}', &client_id).replace('\u{2}', &address);
             let evidence = evidence.into_iter().map(line).collect();
             Row {
-                client_id, ip_address, ts: numbers.0, username, password_provided: flags.0, tls_used: flags.1, reason,
-                reason_code: reasons[0], alternatives: reasons[1..].to_vec(), inferred, identity, broker, attempts: numbers.1,
+                client_id, ip_address, ts: numbers.0, username, password_provided: flags.0, tls_used: flags.1, reason: reason.into(),
+                reason_code: reasons[0], alternatives: reasons[1..].into(), inferred, identity, broker: broker.into(), attempts: numbers.1,
                 first_ts: if same { numbers.0 } else { numbers.2 }, evidence, peer: None, upstream: None, twin: None,
             }
         }

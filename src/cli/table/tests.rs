@@ -14,15 +14,15 @@ fn row(client_id: &str) -> Row {
         username: Some("ann".to_owned()),
         password_provided: Some(true),
         tls_used: None,
-        reason: "No Credentials Found (or Password Does Not Match): not authorised".to_owned(),
+        reason: "No Credentials Found (or Password Does Not Match): not authorised".into(),
         reason_code: Reason::NoCredentialsFound,
-        alternatives: vec![Reason::PasswordDoesNotMatch, Reason::NoPasswordProvided],
+        alternatives: vec![Reason::PasswordDoesNotMatch, Reason::NoPasswordProvided].into(),
         inferred: vec![],
         identity: Identity::ClientId,
-        broker: "mosquitto".to_owned(),
+        broker: "mosquitto".into(),
         attempts: 2,
         first_ts: 1_767_225_000_000,
-        evidence: vec!["1767225600: Client x".to_owned(), "second".to_owned()],
+        evidence: ["1767225600: Client x".to_owned(), "second".to_owned()].into(),
         peer: None,
         upstream: None,
         twin: None,
@@ -39,7 +39,7 @@ fn shown(rows: &[Row], total: Option<u64>, format: Format, width: usize, colour:
 fn hostile() -> Vec<Row> {
     let mut forged = row("\u{1b}[2J\u{202e}x\r\n2026-01-01 00:00:00  forged");
     forged.username = Some("a\tb\u{9b}1m\u{e0041}".to_owned());
-    forged.reason = "Other: \u{7}bell".to_owned();
+    forged.reason = "Other: \u{7}bell".into();
     let mut wide = row("温度センサー温度センサー温度センサー温度センサー");
     wide.username = None;
     wide.password_provided = None;
@@ -96,7 +96,7 @@ fn eighty_columns_are_enough_for_several_brokers() {
             row.ip_address = Some("198.51.100.121".parse().unwrap());
             row.inferred = vec![Field::IpAddress, Field::TlsUsed];
         }
-        rows[1].broker = "plant-c".to_owned();
+        rows[1].broker = "plant-c".into();
         let shown = shown(&rows, None, Format::Table, 80, false);
         assert!(shown.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= 80), "{shown}");
         assert!(shown.contains("198.51.100.121?") && shown.contains("plant-") && shown.contains("No Cr"), "{shown}");
@@ -106,7 +106,7 @@ fn eighty_columns_are_enough_for_several_brokers() {
 #[test]
 fn a_narrow_terminal_keeps_addresses_whole() {
     let mut other = row("b");
-    other.broker = "emqx".to_owned();
+    other.broker = "emqx".into();
     other.ip_address = Some("2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap());
     assert_data_eq!(
         shown(&[row("a-long-client-id-of-a-sensor"), other], Some(52), Format::Table, 40, false),
@@ -197,7 +197,7 @@ fn csv_runs_no_formula() {
     let mut rows: Vec<Row> = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "＝1", "a,\"b\"", " x", "'=1"].map(row).into();
     rows.extend(hostile().into_iter().take(1));
     for row in &mut rows {
-        row.evidence = vec!["=1".to_owned()];
+        row.evidence = ["=1"].into();
         row.inferred = vec![Field::IpAddress, Field::TlsUsed];
     }
     let csv = shown(&rows, None, Format::Csv, 80, true);

@@ -77,7 +77,7 @@ impl Joiner {
         add(&mut conversation.context, record.clone());
         conversation.context.facts = facts;
         self.put(settings, key, conversation, out);
-        self.open.opened(record.facts, record.ts, Quote::again(record.evidence.into_iter().next().unwrap_or_default()));
+        self.open.opened(record.facts, record.ts, Quote::again(record.evidence.iter().next().unwrap_or_default().to_owned()));
         self.open.settle();
         Effect::Opened
     }
@@ -153,7 +153,7 @@ impl Joiner {
     }
 
     /// A refusal that was told is known better. Nothing is counted, and its name does not change: what named it is certain.
-    pub(super) fn say_more(&self, settings: &Settings, conversation: &mut Conversation, record: Box<Context>, out: &mut Vec<Attempt>) {
+    pub(super) fn say_more(&mut self, settings: &Settings, conversation: &mut Conversation, record: Box<Context>, out: &mut Vec<Attempt>) {
         let Some(told) = &conversation.told else { return };
         if record.forgeable && !conversation.context.forgeable {
             // What may be a stranger's words changes nothing of what is certain.

@@ -94,12 +94,17 @@ impl Joiner {
         grammar: &Grammar,
         settings: &Settings,
         rule: &Rule,
-        record: Box<Context>,
+        mut record: Box<Context>,
         out: &mut Vec<Attempt>,
     ) -> Effect {
         let lane = lane(&record.facts).to_owned();
         if self.lanes.get(&lane).is_some_and(|pending| pending.alone && agree(pending, &record)) {
-            return self.refuse(grammar, settings, rule, None, record, out);
+            let mut inferred = Fields::NONE;
+            if let Some(mut pending) = self.awaited(grammar, settings, rule, &record.facts, &mut inferred, out) {
+                merge_context(&mut pending, record);
+                record = pending;
+            }
+            return self.refuse(grammar, settings, rule, None, record, inferred, out);
         }
         if let Some(conversation) = self.key(grammar, &record.facts).and_then(|key| self.keyed.take(&key)) {
             self.open.take(&conversation.context.facts);
@@ -124,6 +129,7 @@ impl Joiner {
         Effect::Probe
     }
 
+    #[allow(clippy::too_many_arguments, reason = "these are what is known of the record")]
     pub(super) fn refuse(
         &mut self,
         grammar: &Grammar,
@@ -131,31 +137,9 @@ impl Joiner {
         rule: &Rule,
         accepted: Option<Box<Accepted>>,
         mut record: Box<Context>,
+        mut inferred: Fields,
         out: &mut Vec<Attempt>,
     ) -> Effect {
-        let lane = lane(&record.facts).to_owned();
-        if rule.whole {
-            self.flush_lane(&lane, settings, out);
-        }
-        let mut inferred = Fields::NONE;
-        if let Some(mut pending) = self.lanes.take(&lane) {
-            if !pending.stack && agree(&pending, &record) {
-                if grammar.is_keyed() && lane.is_empty() {
-                    // Several connections write at once, and neither record names the one that both are of.
-                    pending.misread |= only_in(&pending.facts, &record.facts);
-                }
-                if lane.is_empty() && grammar.names_writers() {
-                    // It may have been another writer's.
-                    inferred.extend([Field::ClientId, Field::IpAddress, Field::Username, Field::PasswordProvided]);
-                }
-                pending.facts.settle_name(&record.facts);
-                merge(&mut pending, record);
-                record = pending;
-            } else {
-                self.lanes.put(lane.clone(), pending);
-                self.flush_lane(&lane, settings, out);
-            }
-        }
         let key = self.key(grammar, &record.facts);
         let known = key.as_ref().and_then(|key| self.keyed.take(key));
         let known = known.filter(|known| !is_anothers(rule, &known.context.facts, &record.facts));
@@ -221,7 +205,7 @@ impl Joiner {
             && let Some(accepted) = accepted
         {
             record.facts.add(accepted.facts);
-            record.evidence.insert_many(0, accepted.evidence.iter().map(Quote::shown));
+            accepted.evidence.iter().rev().for_each(|line| line.insert_into(&mut record.evidence, 0));
             how = "the client that was accepted just before";
         } else if let Some(opened) = self.open.take(&record.facts) {
             record.joined(opened);

@@ -71,19 +71,26 @@ pub(super) fn corrected(rule: &Rule, earlier: &mut Context, record: &Context) {
 }
 
 /// Puts a later record of the same connection behind an earlier one; what the later says of it counts.
-pub(super) fn merge(earlier: &mut Context, mut later: Box<Context>) {
-    settle_username(earlier, &mut later);
-    let known = std::mem::replace(&mut earlier.facts, std::mem::take(&mut later.facts));
-    earlier.facts.add(known);
-    add_rest(earlier, *later);
+pub(super) fn merge(earlier: &mut Context, mut facts: Facts, why: Why, mut remarks: Remarks) {
+    settle_username(earlier, &mut facts, &mut remarks);
+    earlier.facts.add_later(facts);
+    earlier.why.add(why);
+    add_remarks(earlier, remarks);
+}
+
+/// The same of a record that is a context of its own.
+pub(super) fn merge_context(earlier: &mut Context, mut later: Box<Context>) {
+    let remarks = Remarks::of(&mut later);
+    merge(earlier, std::mem::take(&mut later.facts), std::mem::take(&mut later.why), remarks);
+    add_words(earlier, *later);
 }
 
 /// A later record may name a user that the client did not: the one of its certificate, or the broker's own. Where an earlier one says
 /// what the client sent, that counts, and is not doubted.
-pub(super) fn settle_username(earlier: &Context, later: &mut Context) {
+fn settle_username(earlier: &Context, facts: &mut Facts, later: &mut Remarks) {
     let doubted = later.doubt.has(Field::Username) || later.doubt_tls.has(Field::Username);
     if doubted && earlier.facts.no_username {
-        later.facts.username = None;
+        facts.username = None;
         later.password_if_plain = false;
     }
     if doubted && (earlier.facts.no_username || earlier.facts.username.is_some()) {
@@ -94,18 +101,56 @@ pub(super) fn settle_username(earlier: &Context, later: &mut Context) {
 
 /// Adds a later record of the same connection; what the earlier ones said of it counts.
 pub(super) fn add(earlier: &mut Context, mut later: Box<Context>) {
-    settle_username(earlier, &mut later);
+    let mut remarks = Remarks::of(&mut later);
+    settle_username(earlier, &mut later.facts, &mut remarks);
     earlier.facts.add(std::mem::take(&mut later.facts));
-    add_rest(earlier, *later);
+    earlier.why.add(std::mem::take(&mut later.why));
+    add_remarks(earlier, remarks);
+    add_words(earlier, *later);
 }
 
-/// Adds what is no fact of the connection.
-fn add_rest(earlier: &mut Context, later: Context) {
+/// What a record says beside its facts and its reason: as in a [`Context`].
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    pub(super) ts: Millis,
+    pub(super) ts_inferred: bool,
+    pub(super) made_up: bool,
+    pub(super) random_id: bool,
+    pub(super) forgeable: bool,
+    pub(super) unclear: bool,
+    pub(super) doubt: Fields,
+    pub(super) misread: Fields,
+    pub(super) doubt_tls: Fields,
+    pub(super) password_if_plain: bool,
+    pub(super) read_at: Millis,
+    pub(super) twin: Option<Box<Twin>>,
+}
+
+impl Remarks {
+    /// Those of a context.
+    fn of(context: &mut Context) -> Remarks {
+        Remarks {
+            ts: context.ts,
+            ts_inferred: context.ts_inferred,
+            made_up: context.made_up,
+            random_id: context.random_id,
+            forgeable: context.forgeable,
+            unclear: context.unclear,
+            doubt: context.doubt,
+            misread: context.misread,
+            doubt_tls: context.doubt_tls,
+            password_if_plain: context.password_if_plain,
+            read_at: context.read_at,
+            twin: context.twin.take(),
+        }
+    }
+}
+
+fn add_remarks(earlier: &mut Context, later: Remarks) {
     earlier.doubt |= later.doubt;
     earlier.doubt_tls |= later.doubt_tls;
     earlier.misread |= later.misread;
     earlier.password_if_plain |= later.password_if_plain;
-    earlier.why.add(later.why);
     earlier.forgeable |= later.forgeable;
     earlier.unclear |= later.unclear;
     earlier.made_up |= later.made_up;
@@ -114,14 +159,16 @@ fn add_rest(earlier: &mut Context, later: Context) {
     earlier.ts_inferred = later.ts_inferred;
     earlier.read_at = later.read_at;
     earlier.twin = later.twin.or(earlier.twin.take());
+}
+
+/// Adds the lines, and the rules that gave them.
+fn add_words(earlier: &mut Context, later: Context) {
     for rule in later.rules {
         if !earlier.rules.contains(&rule) {
             earlier.rules.push(rule);
         }
     }
-    for line in later.evidence {
-        if !earlier.evidence.contains(&line) {
-            earlier.push_line(line);
-        }
+    for line in later.evidence.iter() {
+        earlier.add_line(|evidence| evidence.push(line));
     }
 }

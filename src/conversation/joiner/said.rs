@@ -1,8 +1,6 @@
 //! A record that was understood, and what it did.
 
-use smallvec::smallvec;
-
-use super::merge::blurred;
+use super::merge::{Remarks, blurred, merge};
 use crate::conversation::facts::Facts;
 use crate::conversation::quote::Quote;
 use crate::conversation::refusal::{Context, Why};
@@ -32,30 +30,56 @@ pub struct Said<'a> {
 
 impl Said<'_> {
     /// What the record says of its connection, for those that follow and for the row.
-    pub(super) fn context(&self, grammar: &Grammar, facts: Facts, why: Why, forgeable: bool) -> Box<Context> {
+    pub(super) fn context(&self, facts: Facts, why: Why, remarks: Remarks) -> Box<Context> {
+        let rule = self.rule;
+        Box::new(Context {
+            facts,
+            why,
+            evidence: self.line.begin(),
+            ts: remarks.ts,
+            ts_inferred: remarks.ts_inferred,
+            made_up: remarks.made_up,
+            random_id: remarks.random_id,
+            forgeable: remarks.forgeable,
+            unclear: remarks.unclear,
+            doubt: remarks.doubt,
+            misread: remarks.misread,
+            doubt_tls: remarks.doubt_tls,
+            password_if_plain: remarks.password_if_plain,
+            stack: rule.stack,
+            alone: rule.alone,
+            rules: if rule.is_awaited && rule.outcome == Outcome::Context { vec![rule.name.clone()] } else { Vec::new() },
+            read_at: remarks.read_at,
+            twin: remarks.twin,
+        })
+    }
+
+    /// The same of a refusal, put behind what was waiting for it.
+    pub(super) fn behind(&self, mut earlier: Box<Context>, facts: Facts, why: Why, remarks: Remarks) -> Box<Context> {
+        merge(&mut earlier, facts, why, remarks);
+        earlier.add_line(|evidence| evidence.push_with(|text| self.line.show(text)));
+        earlier
+    }
+
+    /// What it says beside its facts and its reason.
+    pub(super) fn remarks(&self, grammar: &Grammar, facts: &Facts, forgeable: bool) -> Remarks {
         let rule = self.rule;
         let is_id = |made: &dyn Fn(&[u8]) -> bool| facts.client_id.as_ref().is_some_and(|id| made(id.as_bytes()));
         let twin = || Box::new(Twin { rule: rule.name.clone(), same_as: rule.same_as.clone(), ..Twin::default() });
-        Box::new(Context {
-            made_up: is_id(&|id| grammar.is_made_up(id)),
-            random_id: is_id(&|id| grammar.is_nobodys(id)),
-            misread: Facts::doubts(&self.heard) | blurred(rule, &facts),
-            facts,
-            why,
-            evidence: smallvec![self.line.shown()],
+        Remarks {
             ts: self.ts,
             ts_inferred: self.ts_inferred,
-            alone: rule.alone,
-            stack: rule.stack,
-            doubt: rule.doubt,
-            doubt_tls: rule.doubt_tls,
-            password_if_plain: rule.password_if_plain,
+            made_up: is_id(&|id| grammar.is_made_up(id)),
+            random_id: is_id(&|id| grammar.is_nobodys(id)),
             forgeable,
             unclear: self.heard.captures.ambiguous,
-            rules: if rule.is_awaited && rule.outcome == Outcome::Context { vec![rule.name.clone()] } else { Vec::new() },
+            doubt: rule.doubt,
+            misread: Facts::doubts(&self.heard) | blurred(rule, facts),
+            doubt_tls: rule.doubt_tls,
+            password_if_plain: rule.password_if_plain,
             read_at: self.read_at,
             twin: rule.has_twin.then(twin),
-        })
+        }
     }
 }
 

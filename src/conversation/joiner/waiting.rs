@@ -40,7 +40,7 @@ impl Joiner {
             }
             Some(pending) => {
                 pending.alone |= record.alone;
-                merge(pending, record);
+                merge_context(pending, record);
             }
         }
     }

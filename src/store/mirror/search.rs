@@ -139,7 +139,7 @@ impl Mirror {
     fn key(&self, slot: u32) -> ClientKey {
         let (block, at) = self.rows().at(slot);
         ClientKey {
-            broker: self.words.list()[block.broker[at] as usize].as_ref().to_owned(),
+            broker: self.words.list()[block.broker[at] as usize].as_ref().into(),
             identity: block.marks[at].identity,
             client_id: block.client_id.get(at).unwrap_or_default().to_owned(),
         }

@@ -33,7 +33,7 @@ fn by_file(store: &SqliteStore, query: &PageQuery) -> Page {
 
 fn row(client_id: &str, ts: Millis) -> Row {
     let ip_address = Some("192.0.2.1".parse().unwrap());
-    Row { ip_address, reason: "Other: words".to_owned(), evidence: vec!["x".repeat(50)], ..super::tests::row(client_id, ts) }
+    Row { ip_address, reason: "Other: words".into(), evidence: ["x".repeat(50)].into(), ..super::tests::row(client_id, ts) }
 }
 
 fn batch(rows: impl Iterator<Item = Row>) -> Batch {
@@ -59,10 +59,10 @@ prop_compose! {
             username,
             password_provided: password,
             tls_used: tls,
-            reason,
+            reason: reason.into(),
             reason_code: Reason::ALL[code],
             identity: [Identity::ClientId, Identity::Username][identity],
-            broker,
+            broker: broker.into(),
             attempts: if huge { u64::MAX } else { 1 },
             ..row(&client_id, ts)
         }

@@ -80,11 +80,11 @@ mod tests {
             let (mut table, mut sorted) = (Table::default(), std::collections::BTreeSet::new());
             for (client_id, by_name, broker) in &names {
                 let identity = if *by_name { Identity::Username } else { Identity::ClientId };
-                let row = Row { client_id: client_id.clone(), identity, broker: broker.clone(), ..blank() };
+                let row = Row { client_id: client_id.clone(), identity, broker: broker.as_str().into(), ..blank() };
                 sorted.insert((client_id.clone(), identity.code(), broker.clone()));
                 table.push(Attempt::Refused(Box::new(row)), true);
             }
-            let shown: Vec<_> = table.rows().map(|row| (row.client_id, row.identity.code(), row.broker)).collect();
+            let shown: Vec<_> = table.rows().map(|row| (row.client_id, row.identity.code(), row.broker.to_string())).collect();
             prop_assert_eq!(shown.len(), table.len());
             prop_assert_eq!(shown, sorted.into_iter().collect::<Vec<_>>());
         }
