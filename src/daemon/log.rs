@@ -17,7 +17,8 @@ const ENOUGH: usize = 3;
 /// The state of one log.
 #[derive(Debug, Default)]
 pub(super) struct LogWork {
-    engine: Option<Engine>,
+    /// Elsewhere, because the tree of a source's logs has room for eleven wherever one is.
+    engine: Option<Box<Engine>>,
     /// What engines before this one counted.
     before: Stats,
     /// What was read before the log was recognised.
@@ -68,7 +69,7 @@ impl LogWork {
                 if let Some(grammar) = grammar.filter(|found| config.grammar.as_ref().is_none_or(|named| named.name == found.name)) {
                     let mut engine = Engine::new(Arc::clone(grammar), config.options.clone());
                     engine.restore(stored.state);
-                    work.engine = Some(engine);
+                    work.engine = Some(Box::new(engine));
                 }
             }
             Err(error) => {
@@ -97,7 +98,7 @@ impl LogWork {
         if self.engine.is_none()
             && let Some(grammar) = &config.grammar
         {
-            self.engine = Some(Engine::new(Arc::clone(grammar), config.options.clone()));
+            self.engine = Some(Box::new(Engine::new(Arc::clone(grammar), config.options.clone())));
         }
         match &mut self.engine {
             Some(engine) => engine.feed(bytes, now, out),
@@ -112,7 +113,7 @@ impl LogWork {
             tracing::info!(source = &*config.options.settings.broker, grammar = grammar.name, "recognised the log");
             let mut engine = Engine::new(grammar, config.options.clone());
             engine.feed(&std::mem::take(&mut self.unknown), now, out);
-            self.engine = Some(engine);
+            self.engine = Some(Box::new(engine));
             self.error = None;
         } else if self.unknown.len() > UNKNOWN {
             self.error = Some("no grammar fits this log; name one in the source's `grammar`, or see `turnaway explain`".to_owned());
@@ -144,11 +145,11 @@ impl LogWork {
 
     /// The time up to which it was understood.
     pub(super) fn reached(&self) -> Option<Millis> {
-        self.engine.as_ref().and_then(Engine::reached)
+        self.engine.as_ref().and_then(|engine| engine.reached())
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        self.engine.as_ref().is_some_and(Engine::is_waiting)
+        self.engine.as_ref().is_some_and(|engine| engine.is_waiting())
     }
 
     /// Whether lines were read that no engine has taken: they must be read again after a restart.
@@ -158,7 +159,7 @@ impl LogWork {
 
     pub(super) fn stats(&self) -> Stats {
         let mut stats = self.before;
-        stats.add(&self.engine.as_ref().map(Engine::stats).unwrap_or_default());
+        stats.add(&self.engine.as_ref().map(|engine| engine.stats()).unwrap_or_default());
         stats
     }
 

@@ -97,13 +97,18 @@ pub struct EngineState {
 impl Engine {
     /// An engine that has seen nothing.
     pub fn new(grammar: Arc<Grammar>, options: Options) -> Engine {
+        let prefilter = Prefilter::of(&grammar);
+        Engine { prefilter, ..Engine::without_prefilter(grammar, options) }
+    }
+
+    /// An engine that looks at every line: what the prefilter is measured against, and what a few lines are tried with.
+    pub fn without_prefilter(grammar: Arc<Grammar>, options: Options) -> Engine {
         let unwrapper = Unwrapper::new(options.zone.clone());
-        let prefilter = Prefilter::new(&grammar);
         let tells_echoes = tells_echoes(&grammar);
         Engine {
             grammar,
             options,
-            prefilter,
+            prefilter: None,
             tells_echoes,
             unwrapper,
             streams: Streams::default(),
@@ -126,11 +131,6 @@ impl Engine {
     pub fn stats(&self) -> Stats {
         let evicted: u64 = self.streams.list.iter().map(|writer| writer.stream.joiner.evicted()).sum();
         Stats { evicted: self.stats.evicted + evicted, ..self.stats }
-    }
-
-    /// An engine that looks at every line: what the prefilter is measured against.
-    pub fn without_prefilter(grammar: Arc<Grammar>, options: Options) -> Engine {
-        Engine { prefilter: None, ..Engine::new(grammar, options) }
     }
 
     /// Says when the log was last written, for the first stamps without year or date. Without it the time of reading serves.

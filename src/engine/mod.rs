@@ -18,6 +18,7 @@ mod torn_tests;
 mod trace;
 
 pub use log_engine::{Engine, EngineState, Options, Stats};
+pub(crate) use prefilter::Prefilter;
 pub use prefilter::{literals, looked_at, searched_for};
 pub use recognise::{Recognised, recognise};
 pub use trace::{Fate, Trace};

@@ -14,9 +14,9 @@ use crate::wrapper::{Hides, SPLIT_MARKS};
 /// A shorter text is not chosen where there is a longer one.
 const TELLING: usize = 6;
 
-/// Finds them.
-#[derive(Debug)]
-pub(super) struct Prefilter {
+/// Finds them. That of a grammar is made once, and each log has a copy that is fitted to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Prefilter {
     searcher: Searcher,
     /// The same where no line is in a wrapper, and what is repeated of a client's words is told from the lines before it.
     bare: Option<Searcher>,
@@ -119,8 +119,13 @@ pub(super) fn tells_echoes(grammar: &Grammar) -> bool {
 }
 
 impl Prefilter {
+    /// That of the grammar, made when it is first asked for.
+    pub(super) fn of(grammar: &Grammar) -> Option<Prefilter> {
+        grammar.prefilter.get_or_init(|| Prefilter::new(grammar)).clone()
+    }
+
     /// None when a rule has no literal that is worth looking for: then every line must be looked at.
-    pub(super) fn new(grammar: &Grammar) -> Option<Prefilter> {
+    fn new(grammar: &Grammar) -> Option<Prefilter> {
         let mut texts = literals(grammar).ok()?;
         texts.extend(SPLIT_MARKS);
         let brackets = brackets(grammar);

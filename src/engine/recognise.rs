@@ -39,7 +39,7 @@ impl Recognised {
 pub fn recognise(library: &Library, options: &Options, head: &[u8]) -> Option<Recognised> {
     let lines: Vec<&[u8]> = head.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).take(LINES).collect();
     let try_one = |grammar: Arc<Grammar>| {
-        let mut engine = Engine::new(Arc::clone(&grammar), options.clone());
+        let mut engine = Engine::without_prefilter(Arc::clone(&grammar), options.clone());
         let mut found = Recognised { grammar, telling: 0, known: 0, of: lines.len() };
         for line in &lines {
             let mut trace = Trace::default();

@@ -1,6 +1,7 @@
 //! Searches for several dozen texts at once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use aho_corasick::packed::{Config, MatchKind, Searcher as Packed};
 use aho_corasick::{AhoCorasick, Input};
@@ -12,20 +13,20 @@ use super::merge::merged;
 /// it pays to look for fewer texts, which takes as long as searching ten.
 const FITTED: [usize; 3] = [256 << 10, 16 << 20, 1 << 30];
 
-/// What searches.
-#[derive(Debug)]
+/// What searches. Copies have its tables in common until they are fitted to logs of their own.
+#[derive(Debug, Clone)]
 pub(super) struct Searcher {
-    texts: Vec<Vec<u8>>,
+    texts: Arc<[Vec<u8>]>,
     kind: Kind,
     /// Bytes of the log that were searched, and how often the searcher was fitted to them.
     searched: usize,
     fitted: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Kind {
     /// As fast as memory is read.
-    Packed(Packed),
+    Packed(Arc<Packed>),
     /// For more texts than that one takes: a tenth as fast.
     Automaton(AhoCorasick),
 }
@@ -72,6 +73,6 @@ impl Searcher {
     }
 }
 
-fn packed(texts: &[&[u8]]) -> Option<Packed> {
-    Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(texts).build()
+fn packed(texts: &[&[u8]]) -> Option<Arc<Packed>> {
+    Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(texts).build().map(Arc::new)
 }

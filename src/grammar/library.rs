@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::diagnostic::Faults;
 use super::literal;
-use super::load::{load, load_texts};
+use super::load::{load, load_rules, load_texts};
 use super::pattern::Pattern;
 use super::product::Grammar;
 use super::texts::Texts;
@@ -23,20 +23,34 @@ pub struct Library {
     texts_print: u64,
 }
 
-/// One grammar. Those built in are read when they are asked for: a daemon needs few of them.
+/// One grammar. Those built in are read when they are asked for: a daemon needs few of them, and of those no samples.
 #[derive(Debug)]
 struct Entry {
     name: String,
     origin: Origin,
     source: &'static str,
-    /// Tells another text from this one.
-    print: u64,
+    /// Tells another file's text from this one; a built-in one's cannot be another, and to look at all of them costs memory.
+    print: Option<u64>,
     grammar: OnceLock<Option<Arc<Grammar>>>,
+    /// The same with its samples, of a built-in one.
+    whole: OnceLock<Option<Arc<Grammar>>>,
 }
 
 impl Entry {
     fn grammar(&self, texts: &Arc<Texts>) -> Option<&Arc<Grammar>> {
-        self.grammar.get_or_init(|| self.read(texts)).as_ref()
+        self.grammar.get_or_init(|| self.read(load_rules, texts)).as_ref()
+    }
+
+    fn whole(&self, texts: &Arc<Texts>) -> Option<&Arc<Grammar>> {
+        match self.origin {
+            Origin::Embedded => self.whole.get_or_init(|| self.read(load, texts)).as_ref(),
+            Origin::File(_) => self.grammar(texts),
+        }
+    }
+
+    /// The grammar, which is not kept if it was not asked for by name.
+    fn passing(&self, texts: &Arc<Texts>) -> Option<Arc<Grammar>> {
+        self.grammar.get().cloned().unwrap_or_else(|| self.read(load_rules, texts))
     }
 
     /// Whether a record may stand in this text that only this product writes. Of a grammar that was not read yet only the top of its
@@ -48,7 +62,7 @@ impl Entry {
         literals.is_none_or(|literals| literals.iter().any(|literal| memchr::memmem::find(text, literal).is_some()))
     }
 
-    fn read(&self, texts: &Arc<Texts>) -> Option<Arc<Grammar>> {
+    fn read(&self, load: Loader, texts: &Arc<Texts>) -> Option<Arc<Grammar>> {
         match load(&self.name, self.source, texts) {
             Ok((grammar, _)) => Some(Arc::new(grammar)),
             Err(faults) => {
@@ -59,6 +73,8 @@ impl Entry {
         }
     }
 }
+
+type Loader = fn(&str, &str, &Arc<Texts>) -> Result<(Grammar, Faults), Faults>;
 
 /// Where a grammar came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +118,8 @@ impl Library {
         let mut broken = Vec::new();
         for (file, source) in EMBEDDED {
             let name = file.strip_suffix(".toml").unwrap_or(file);
-            library.put(Entry { name: name.to_owned(), origin: Origin::Embedded, source, print: print(source), grammar: OnceLock::new() });
+            let (grammar, whole) = (OnceLock::new(), OnceLock::new());
+            library.put(Entry { name: name.to_owned(), origin: Origin::Embedded, source, print: None, grammar, whole });
         }
         for path in directory.map(toml_files).transpose()?.unwrap_or_default() {
             let source = read(&path)?;
@@ -110,9 +127,10 @@ impl Library {
                 Ok((grammar, _)) => library.put(Entry {
                     name: grammar.name.clone(),
                     origin: Origin::File(path),
-                    print: print(&source),
+                    print: Some(print(&source)),
                     source: "",
                     grammar: OnceLock::from(Some(Arc::new(grammar))),
+                    whole: OnceLock::new(),
                 }),
                 Err(faults) => broken.push(faults),
             }
@@ -120,26 +138,25 @@ impl Library {
         if broken.is_empty() { Ok(library) } else { Err(LibraryError::Faults(broken)) }
     }
 
-    /// The grammar of this name.
+    /// The grammar of this name; of a built-in one without its samples.
     pub fn get(&self, name: &str) -> Option<&Arc<Grammar>> {
         self.entries.iter().find(|entry| entry.name == name)?.grammar(&self.texts)
     }
 
-    /// All grammars with their origins, by name.
+    /// All grammars with their samples and origins, by name.
     pub fn all(&self) -> impl Iterator<Item = (&Arc<Grammar>, &Origin)> {
-        self.entries.iter().filter_map(|entry| Some((entry.grammar(&self.texts)?, &entry.origin)))
+        self.entries.iter().filter_map(|entry| Some((entry.whole(&self.texts)?, &entry.origin)))
     }
 
     /// All grammars, one after the other; those that were not asked for by name are not kept.
     pub fn each(&self) -> impl Iterator<Item = Arc<Grammar>> + '_ {
-        let read = |entry: &Entry| entry.grammar.get().cloned().unwrap_or_else(|| entry.read(&self.texts));
-        self.entries.iter().filter_map(read)
+        self.entries.iter().filter_map(|entry| entry.passing(&self.texts))
     }
 
     /// The grammars of which a record may stand in this text that only their product writes, and those of which not.
     pub fn by_telling(&self, text: &[u8]) -> (impl Iterator<Item = Arc<Grammar>> + '_, impl Iterator<Item = Arc<Grammar>> + '_) {
         let (telling, others): (Vec<&Entry>, Vec<&Entry>) = self.entries.iter().partition(|entry| entry.may_tell(text));
-        let read = |entry: &Entry| entry.grammar.get().cloned().unwrap_or_else(|| entry.read(&self.texts));
+        let read = |entry: &Entry| entry.passing(&self.texts);
         (telling.into_iter().filter_map(read), others.into_iter().filter_map(read))
     }
 
@@ -217,6 +234,20 @@ mod tests {
             let library = Library::load(None).unwrap_or_else(|_| panic!("broken"));
             let grammar = library.get(file.strip_suffix(".toml").unwrap_or(file));
             assert_eq!(Some(patterns.len()), grammar.map(|grammar| grammar.detect.len()), "{file}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_samples_follows_the_first_one() {
+        let library = Library::load(None).unwrap_or_else(|_| panic!("broken"));
+        for (whole, _) in library.all() {
+            let Some(rules) = library.get(&whole.name) else { panic!("{}", whole.name) };
+            assert!(rules.samples.is_empty() && !whole.samples.is_empty());
+            let mut same = format!("{whole:?}");
+            let from = same.find("samples: [Sample").unwrap_or_else(|| panic!("{}", whole.name));
+            let to = same[from..].find("], texts: Texts").unwrap_or_else(|| panic!("{}", whole.name));
+            same.replace_range(from..from + to, "samples: [");
+            assert_eq!(format!("{rules:?}"), same, "{}", whole.name);
         }
     }
 }

@@ -67,6 +67,8 @@ pub struct Grammar {
     pub install: Option<super::install::Install>,
     /// The names of the log files that the product writes side by side, where it writes several.
     pub logs: Vec<String>,
+    /// What its logs are searched with: made by the engine once, however many logs there are.
+    pub(crate) prefilter: std::sync::OnceLock<Option<crate::engine::Prefilter>>,
 }
 
 /// A form of client IDs that the broker makes up for clients that send none.

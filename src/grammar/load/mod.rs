@@ -39,8 +39,17 @@ pub const FORMAT: usize = 1;
 /// # Errors
 /// All faults of the file, each with its place. Warnings alone are no error.
 pub fn load(file: &str, source: &str, texts: &Arc<Texts>) -> Result<(Grammar, Faults), Faults> {
+    load_parts(file, source, texts, true)
+}
+
+/// The same without its samples, which only `grammar test` and `grammar list` look at: they are two thirds of a file, and come last.
+pub(super) fn load_rules(file: &str, source: &str, texts: &Arc<Texts>) -> Result<(Grammar, Faults), Faults> {
+    load_parts(file, source.find("\n[[sample]]").map_or(source, |end| &source[..=end]), texts, false)
+}
+
+fn load_parts(file: &str, source: &str, texts: &Arc<Texts>, samples: bool) -> Result<(Grammar, Faults), Faults> {
     let (mut reader, document) = Reader::document(source);
-    let grammar = grammar(&mut reader, document.get_ref(), document.span(), texts);
+    let grammar = grammar(&mut reader, document.get_ref(), document.span(), texts, samples);
     let mut faults = reader.faults;
     faults.sort_by_key(|fault| (fault.span.start, fault.span.end));
     faults.dedup();
@@ -52,7 +61,7 @@ pub fn load(file: &str, source: &str, texts: &Arc<Texts>) -> Result<(Grammar, Fa
     }
 }
 
-fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usize>, texts: &Arc<Texts>) -> Option<Grammar> {
+fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usize>, texts: &Arc<Texts>, samples: bool) -> Option<Grammar> {
     let mut top = reader.table(document, span.start..span.start, "a grammar");
     match top.number(reader, "format", FORMAT..=FORMAT) {
         Some(_) => {}
@@ -138,9 +147,9 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     // Rules with the best ways come first.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.ways.iter().map(|way| way.rank).max()));
     let tables = top.tables(reader, "sample");
-    let has_samples = !tables.is_empty();
+    let lacks_samples = samples && tables.is_empty();
     let samples: Vec<Sample> = tables.into_iter().filter_map(|(table, span)| sample(reader, table, span)).collect();
-    if !has_samples {
+    if lacks_samples {
         reader.fault(span.start..span.start, "a grammar without samples is not tried", "expected [[sample]] with log and rows");
     }
     top.finish(reader);
@@ -171,6 +180,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         tells,
         install,
         logs,
+        prefilter: std::sync::OnceLock::new(),
     })
 }
 
