@@ -77,7 +77,7 @@ fn every_fixture_many_times() {
 /// Lines that the rules take, their wrappers, what an echo needs, and anything else.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let ids = prop::sample::select(vec!["a", "pump 4", "Client x disconnected, not", "<unknown>", "192.0.2.7", "é 0 x"]);
-    let whole = (ids, 0..12u8, 0..4u8).prop_map(|(id, kind, host)| {
+    let whole = (ids, 0..18u8, 0..4u8).prop_map(|(id, kind, host)| {
         let message = match kind {
             0 => format!("New connection from 192.0.2.{host}:500{host} on port 1883."),
             1 => format!("New client connected from 192.0.2.{host}:500{host} as {id} (p2, c1, k60, u'x"),
@@ -90,6 +90,12 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
             8 => "OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed".to_owned(),
             9 => "Client <unknown> disconnected: Protocol error.".to_owned(),
             10 => "mosquitto version 2.0.22 starting".to_owned(),
+            11 => format!("Client {id} disconnected."),
+            12 => format!("Client {id} closed its connection."),
+            13 => format!("Bad socket read/write on client {id}: The connection was lost."),
+            14 => format!("Client {id} [192.0.2.{host}:500{host}] disconnected: bad socket read/write: x"),
+            15 => "Socket error on client <unknown>, disconnecting.".to_owned(),
+            16 => format!("Client {id} [192.0.2.{host}:500{host}] disconnected."),
             _ => format!("Received PUBLISH from {id} (d0, q0, r0, m0, 'x', ... (2 bytes))"),
         };
         format!("179544602{host}: {message}").into_bytes()
@@ -362,4 +368,28 @@ fn every_fixture_in_pieces() {
             }
         }
     }
+}
+
+/// Who was accepted is asked for across the ends of other sessions, which are passed over, and not for long.
+#[test]
+fn a_client_that_was_accepted_just_now() {
+    let grammar = grammars().into_iter().find(|grammar| grammar.name == "mosquitto").unwrap();
+    let refused = |log: &str| {
+        agree(&grammar, log.as_bytes(), &[log.as_bytes()]);
+        let (out, _) = attempts(Engine::new(Arc::clone(&grammar), Options::default()), &[log.as_bytes()]);
+        let rows = out.into_iter().filter_map(|attempt| if let Attempt::Refused(row) = attempt { Some(row) } else { None });
+        rows.map(|row| (row.client_id, row.username, row.ip_address)).collect::<Vec<_>>()
+    };
+    let log = |end: &str, later: u32| {
+        let start = "1795446020: mosquitto version 2.1.2 starting\n".repeat(9);
+        let opened = "1795446021: New connection from 192.0.2.7:5007 on port 1883.\n";
+        let accepted = "1795446021: New client connected from 192.0.2.7:5007 as pump (p5, c1, k60, u'ops').\n";
+        let failed = format!("17954460{later}: Bad socket read/write on client pump: Keepalive too large\n");
+        format!("{start}{opened}{accepted}1795446021: {end}\n{failed}")
+    };
+    let row = [("pump".into(), Some("ops".into()), "192.0.2.7".parse().ok())];
+    assert_eq!(refused(&log("Client other disconnected.", 21)), row);
+    assert_eq!(refused(&log("Client other disconnected.", 23)), row);
+    assert_eq!(refused(&log("Client other disconnected.", 24)), []);
+    assert_eq!(refused(&log("New connection from 192.0.2.8:5008 on port 1883.", 21)), []);
 }

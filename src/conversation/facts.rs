@@ -89,9 +89,18 @@ pub struct Facts {
 impl Facts {
     /// The facts of one record.
     pub fn of(grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> Facts {
+        Facts::but(None, grammar, rule, heard)
+    }
+
+    /// Those of a record that accepts a client: nobody asks for its username.
+    pub fn of_accepted(grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> Facts {
+        Facts::but(Some(Fact::Username), grammar, rule, heard)
+    }
+
+    fn but(left_out: Option<Fact>, grammar: &Grammar, rule: &Rule, heard: &Heard<'_>) -> Facts {
         let mut facts = Facts { tls: rule.tls, password_provided: rule.password_provided, connect: rule.connect, ..Facts::default() };
         let mut later = false;
-        heard.each(|fact, kind, raw| later |= !facts.read(grammar, fact, kind, raw));
+        heard.each(|fact, kind, raw| later |= Some(fact) != left_out && !facts.read(grammar, fact, kind, raw));
         if later {
             facts.read_later(grammar, heard);
         }

@@ -1,5 +1,6 @@
 //! Decides what a record does to the conversations of one stream: one broker process writing one log.
 
+mod accepted;
 mod applies;
 mod by_key;
 mod ends;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use self::accepted::Accepted;
 use self::merge::*;
 pub use self::said::{Effect, Said};
 use super::facts::Facts;
@@ -55,14 +57,6 @@ struct Guessed {
     inferred: Fields,
 }
 
-/// A client that was accepted, as far as a record that follows may ask.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Accepted {
-    facts: Facts,
-    /// The lines that said so.
-    evidence: SmallVec<[Quote<'static>; 2]>,
-}
-
 /// The conversations of one stream.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Joiner {
@@ -97,8 +91,8 @@ pub struct Joiner {
     /// The conversation that was named last.
     #[serde(default)]
     named: Option<String>,
-    /// The client that the last record accepted.
-    accepted: Option<Box<Accepted>>,
+    /// The client that was accepted just now: since then nothing was said but that sessions ended.
+    accepted: Option<Accepted>,
     /// The last record ended a connection without a word.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     closed: bool,
@@ -120,6 +114,11 @@ impl Joiner {
     /// How much was forgotten since the start because there was too much of it.
     pub fn evicted(&self) -> u64 {
         self.open.evicted + self.keyed.evicted
+    }
+
+    /// The same, as it can be kept over a restart.
+    pub fn kept(&self, grammar: &Grammar) -> Joiner {
+        Joiner { accepted: self.accepted.as_ref().and_then(|accepted| accepted.kept(grammar)), ..self.clone() }
     }
 
     /// The open connections.
@@ -146,7 +145,11 @@ impl Joiner {
         let rule = said.rule;
         // Where records do not name their conversation, nothing else of a session's end is asked for.
         let only_writer = rule.outcome == Outcome::Ended && !grammar.is_keyed() && !rule.follows;
-        let mut facts = if only_writer { Facts::of_writer(&said.heard) } else { Facts::of(grammar, rule, &said.heard) };
+        let mut facts = match rule.outcome {
+            Outcome::Ended if only_writer => Facts::of_writer(&said.heard),
+            Outcome::Accepted => Facts::of_accepted(grammar, rule, &said.heard),
+            _ => Facts::of(grammar, rule, &said.heard),
+        };
         if said.written_at && facts.ends_after.is_some() {
             // A session's line is written when it is over.
             facts.lasted = facts.ends_after.take();
@@ -157,7 +160,7 @@ impl Joiner {
         self.age(settings, said.ts, out);
         let strangers = self.strangers > 0;
         facts.tls_likely |= rule.doubt.has(Field::TlsUsed) && facts.tls.is_some();
-        let accepted = if rule.outcome == Outcome::Nothing { None } else { self.accepted.take() };
+        let accepted = if matches!(rule.outcome, Outcome::Nothing | Outcome::Ended) { None } else { self.accepted.take() };
         let mut key = self.key(grammar, &facts);
         if rule.follows {
             key = key.or_else(|| self.followed(&facts));

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::log_engine::Engine;
+use super::prefilter::Need;
 use super::stream::{Place, Surroundings};
 use crate::grammar::{Continues, EchoForm, Framing};
 use crate::model::{Attempt, Millis};
@@ -32,9 +33,9 @@ impl Engine {
     /// The same; `each` is called after each line that was looked at. The memory of attempts that it takes away is used again at once.
     pub fn feed_each(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>, each: &mut dyn FnMut(&mut Vec<Attempt>)) {
         let grammar = std::sync::Arc::clone(&self.grammar);
-        let bare = self.tells_echoes();
+        let need = self.need();
         if let Some(prefilter) = &mut self.prefilter {
-            prefilter.fit(bytes, bare);
+            prefilter.fit(bytes, need);
         }
         let (mut at, mut wanted, mut ahead) = (0, 0, None);
         while at < bytes.len() {
@@ -96,9 +97,15 @@ impl Engine {
                 return Some(hit.clone());
             }
         }
-        let hit = prefilter.next_line(bytes, at, self.unwrapper.hides(), self.tells_echoes()).unwrap_or(bytes.len()..bytes.len());
+        let hit = prefilter.next_line(bytes, at, self.unwrapper.hides(), self.need()).unwrap_or(bytes.len()..bytes.len());
         *ahead = Some(hit.clone());
         Some(hit)
+    }
+
+    /// What the log is searched for in this state.
+    fn need(&self) -> Need {
+        let waits = self.streams.list.iter().any(|writer| !writer.stream.joiner.is_calm());
+        Need { echoes: !self.tells_echoes(), ends: waits || self.options.settings.behind }
     }
 
     /// Whether which lines repeat a client's words is told from the lines before them, and not by looking at each record that they may follow.
@@ -178,5 +185,5 @@ fn line_at(bytes: &[u8], at: usize) -> Range<usize> {
 
 /// How many lines stand here; the last may lack its end.
 fn lines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64 + u64::from(bytes.last().is_some_and(|byte| *byte != b'\n'))
+    bytecount::count(bytes, b'\n') as u64 + u64::from(bytes.last().is_some_and(|byte| *byte != b'\n'))
 }

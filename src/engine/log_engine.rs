@@ -209,7 +209,7 @@ impl Engine {
 
     /// What to keep over a restart.
     pub fn state(&self) -> EngineState {
-        let mut streams: Vec<_> = self.streams.list.iter().map(|writer| (writer.key.clone(), writer.stream.state())).collect();
+        let mut streams: Vec<_> = self.streams.list.iter().map(|writer| (writer.key.clone(), writer.stream.state(&self.grammar))).collect();
         streams.sort_by(|one, two| one.0.cmp(&two.0));
         EngineState { wrappers: self.unwrapper.snapshot(), reference: self.reference, streams }
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::hidden;
 use super::searcher::Searcher;
-use crate::grammar::{Element, Grammar, Header, How, Outcome, Way, literal};
+use crate::grammar::{Element, Grammar, Header, How, Outcome, Rule, Way, literal};
 use crate::text::escaped;
 use crate::wrapper::{Hides, SPLIT_MARKS};
 
@@ -18,35 +18,53 @@ const TELLING: usize = 6;
 #[derive(Debug, Clone)]
 pub(crate) struct Prefilter {
     searcher: Searcher,
-    /// The same where no line is in a wrapper, and what is repeated of a client's words is told from the lines before it.
-    bare: Option<Searcher>,
+    /// The same in other states.
+    others: Vec<(Need, Searcher)>,
     /// How records may hide them.
     hidden: hidden::Ways,
     /// Texts after which another must stand in the line, or the record is not whole.
     brackets: Vec<Bracket>,
 }
 
+/// What is looked for beside what always is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Need {
+    /// The records after which a client's words are repeated. Not where no line is in a wrapper: there the lines before one that counts tell.
+    pub(super) echoes: bool,
+    /// The ends of sessions. Not where nothing waits for the next record and nobody counts them.
+    pub(super) ends: bool,
+}
+
+impl Need {
+    const ALL: Need = Need { echoes: true, ends: true };
+}
+
 /// The texts of which every line that a rule of the grammar takes holds one; or the pattern of a way that has no text worth looking
 /// for, for which every line must be looked at.
 pub fn literals(grammar: &Grammar) -> Result<Vec<&[u8]>, &str> {
-    texts(grammar, true)
+    texts(grammar, Need::ALL)
 }
 
-/// The same, with or without those of the records after which a client's words are repeated.
-fn texts<'g>(grammar: &'g Grammar, echoes: bool) -> Result<Vec<&'g [u8]>, &'g str> {
-    let active = grammar.rules.iter().filter(|rule| grammar.counts(rule));
+fn texts<'g>(grammar: &'g Grammar, need: Need) -> Result<Vec<&'g [u8]>, &'g str> {
+    let active = grammar.rules.iter().filter(|rule| grammar.counts(rule) && (need.ends || !grammar.only_ends(rule)));
     // A text that also records hold which concern nobody is a poor one, if there is another; so is one that is such a record's name with
     // the words before it (`msg: NAME, `).
-    let nothing = || grammar.rules.iter().filter(|rule| rule.outcome == Outcome::Nothing).flat_map(|rule| &rule.ways);
     let texts_of = |way: &'g Way| way.others.iter().chain([&way.literal]);
-    let known: Vec<&Vec<u8>> = nothing().flat_map(texts_of).collect();
-    let names: Vec<&Vec<u8>> = nothing().filter(|way| matches!(way.how, How::Fields(_))).flat_map(texts_of).collect();
+    let of = |wanted: &dyn Fn(&Rule) -> bool| -> Vec<&'g Way> {
+        grammar.rules.iter().filter(|rule| wanted(rule)).flat_map(|rule| &rule.ways).collect()
+    };
+    let nothing = of(&|rule| rule.outcome == Outcome::Nothing);
+    let ends: Vec<&Vec<u8>> = of(&|rule| !need.ends && grammar.only_ends(rule)).into_iter().flat_map(texts_of).collect();
+    let known: Vec<&Vec<u8>> = nothing.iter().copied().flat_map(texts_of).chain(ends.iter().copied()).collect();
+    let names: Vec<&Vec<u8>> = nothing.iter().copied().filter(|way| matches!(way.how, How::Fields(_))).flat_map(texts_of).collect();
     let holds = |text: &[u8], part: &[u8]| memchr::memmem::find(text, part).is_some();
-    let telling = |text: &&Vec<u8>| text.len() >= TELLING && !known.iter().any(|known| holds(known, text));
+    let unlike = |text: &&Vec<u8>, others: &[&Vec<u8>]| text.len() >= TELLING && !others.iter().any(|other| holds(other, text));
+    let telling = |text: &&Vec<u8>| unlike(text, &known);
     let own = |text: &&Vec<u8>| telling(text) && !names.iter().any(|name| name.len() >= TELLING && holds(text, name));
     let best = |way: &'g Way| {
         let longest = |wanted: &dyn Fn(&&Vec<u8>) -> bool| way.others.iter().filter(|text| wanted(text)).max_by_key(|text| text.len());
-        longest(&own).or_else(|| longest(&telling)).unwrap_or(&way.literal)
+        let no_end = |text: &&Vec<u8>| !need.ends && unlike(text, &ends);
+        longest(&own).or_else(|| longest(&telling)).or_else(|| longest(&no_end)).unwrap_or(&way.literal)
     };
     let ways = active.flat_map(|rule| rule.ways.iter().map(|way| (way.written.as_str(), best(way).as_slice())));
     let brackets = brackets(grammar);
@@ -56,7 +74,7 @@ fn texts<'g>(grammar: &'g Grammar, echoes: bool) -> Result<Vec<&'g [u8]>, &'g st
         .filter(|form| form.bracket.is_none() || brackets.is_empty())
         .map(|form| ("a [[multiline]]", form.literal.as_slice()));
     let echoed =
-        grammar.echoes.iter().filter(|_| echoes).flat_map(|form| form.literals.iter().map(|text| ("an [[echo]]", text.as_slice())));
+        grammar.echoes.iter().filter(|_| need.echoes).flat_map(|form| form.literals.iter().map(|text| ("an [[echo]]", text.as_slice())));
     let mut texts = Vec::new();
     for (written, text) in ways.chain(begun).chain(echoed) {
         if text.len() < literal::GOOD {
@@ -129,20 +147,29 @@ impl Prefilter {
         let mut texts = literals(grammar).ok()?;
         texts.extend(SPLIT_MARKS);
         let brackets = brackets(grammar);
-        let bare = if tells_echoes(grammar) { self::texts(grammar, false).ok().and_then(|texts| Searcher::new(&texts)) } else { None };
-        Searcher::new(&texts).map(|searcher| Prefilter { searcher, bare, brackets, hidden: hidden::Ways::of(grammar) })
+        let searcher = Searcher::new(&texts)?;
+        let mut others: Vec<(Need, Searcher)> = Vec::new();
+        let ends = grammar.rules.iter().any(|rule| grammar.only_ends(rule));
+        for need in [Need { echoes: false, ..Need::ALL }, Need { ends: false, ..Need::ALL }, Need { echoes: false, ends: false }] {
+            if (need.echoes || tells_echoes(grammar)) && (need.ends || ends) {
+                let mut texts = self::texts(grammar, need).ok()?;
+                texts.extend(SPLIT_MARKS.iter().filter(|_| need.echoes));
+                others.push((need, Searcher::new(&texts)?));
+            }
+        }
+        Some(Prefilter { searcher, others, brackets, hidden: hidden::Ways::of(grammar) })
     }
 
     /// Fits the search to the log that these bytes are of; it finds all that it found before.
-    pub(super) fn fit(&mut self, log: &[u8], bare: bool) {
-        let searcher = self.bare.as_mut().filter(|_| bare).unwrap_or(&mut self.searcher);
-        searcher.fit(log);
+    pub(super) fn fit(&mut self, log: &[u8], need: Need) {
+        let other = self.others.iter_mut().find(|(of, _)| *of == need);
+        other.map_or(&mut self.searcher, |(_, searcher)| searcher).fit(log);
     }
 
     /// The first line at or after `from`, with its line end, that a rule may take: one that holds a literal, or may hold one where the
-    /// log's wrappers hide it. `bare`: it has none, and the caller knows the lines in which a client's words are repeated.
-    pub(super) fn next_line(&self, bytes: &[u8], from: usize, hides: Hides, bare: bool) -> Option<Range<usize>> {
-        let searcher = self.bare.as_ref().filter(|_| bare).unwrap_or(&self.searcher);
+    /// log's wrappers hide it.
+    pub(super) fn next_line(&self, bytes: &[u8], from: usize, hides: Hides, need: Need) -> Option<Range<usize>> {
+        let searcher = self.others.iter().find(|(of, _)| *of == need).map_or(&self.searcher, |(_, searcher)| searcher);
         let mut hit = searcher.find(bytes, from);
         let before = |hit: &Option<Range<usize>>| &bytes[..hit.as_ref().map_or(bytes.len(), |hit| hit.start)];
         let ways = hidden::Ways { escapes: self.hidden.escapes || hides.journal, journal: hides.journal, ..self.hidden };
@@ -220,7 +247,7 @@ mod tests {
                 r#"{{"time":1795447634298994,"level":"debug","msg":"{msg}","username":"u","clientid":"a","peername":"192.0.2.7:40101","tag":"MQTT","packet":"{packet}","pid":"<0.9.0>"}}"#
             )
         };
-        let next = |line: &str| prefilter.next_line(line.as_bytes(), 0, Hides::default(), false);
+        let next = |line: &str| prefilter.next_line(line.as_bytes(), 0, Hides::default(), Need::ALL);
         for (msg, packet) in [
             ("mqtt_packet_received", "PUBLISH(Q0, R0, D0, Topic=a/b, PacketId=undefined, Payload=******)"),
             ("mqtt_packet_sent", r#"PUBLISH(Q0, R0, D0, Topic=a/\u00e9\"b, PacketId=undefined, Payload=******)"#),
@@ -238,7 +265,7 @@ mod tests {
     fn brackets_that_are_not_closed_are_found() {
         let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
         let Some(prefilter) = library.get("tbmq").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
-        let next = |text: &str| prefilter.next_line(text.as_bytes(), 0, Hides::default(), false);
+        let next = |text: &str| prefilter.next_line(text.as_bytes(), 0, Hides::default(), Need::ALL);
         let whole = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump] nothing\n";
         assert_eq!(next(&whole.repeat(3)), None);
         let torn = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump\n";

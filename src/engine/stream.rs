@@ -105,7 +105,7 @@ impl Stream {
         self.last_ts
     }
 
-    pub(super) fn state(&self) -> StreamState {
+    pub(super) fn state(&self, grammar: &Grammar) -> StreamState {
         StreamState {
             headers: self.headers.state(),
             unfinished: self.unfinished.clone(),
@@ -114,7 +114,7 @@ impl Stream {
             pieces: self.pieces.clone(),
             lost: self.lost,
             echo: self.echo.clone(),
-            joiner: self.joiner.clone(),
+            joiner: self.joiner.kept(grammar),
             last_ts: self.last_ts,
         }
     }

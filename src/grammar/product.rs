@@ -155,6 +155,14 @@ impl Grammar {
         rule.outcome != Outcome::Nothing || rule.tears || rule.torn_begins || rule.behind_proxy || follows()
     }
 
+    /// Whether a record of this rule says nothing but that a session is over: that concerns only what waits for the next record, and who counts
+    /// the ends of sessions.
+    pub fn only_ends(&self, rule: &Rule) -> bool {
+        let more =
+            rule.follows || rule.tears || rule.torn_begins || rule.torn_ends || rule.behind_proxy || rule.claims || rule.after_closed;
+        rule.outcome == Outcome::Ended && !self.is_keyed() && !more
+    }
+
     /// Whether the broker prints this where it does not know the client ID.
     pub fn is_nobody(&self, name: &[u8]) -> bool {
         self.nobody.iter().any(|nobody| nobody == name)

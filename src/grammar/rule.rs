@@ -100,7 +100,7 @@ pub struct Rule {
     /// It applies only to a client that was never accepted since the broker's start, and only while that is known; in a record that
     /// names its conversation, only while that was not accepted.
     pub never_accepted: bool,
-    /// It applies only directly after the same client was accepted.
+    /// It applies only directly after the same client was accepted: at most two seconds later, with nothing between but ends of sessions.
     pub after_accepted: bool,
     /// It applies only while a context of its own lane waits for it.
     pub needs_context: bool,

@@ -39,6 +39,38 @@ pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
     }
 }
 
+/// How long the value of such a kind is with which the input begins: of all that could belong to it, if that is one. The same as
+/// [`longest`] and then [`accepts`], in one pass for what numbers and words are.
+#[inline]
+pub(super) fn whole(kind: Kind, input: &[u8]) -> Option<(usize, (usize, usize))> {
+    let digits = |input: &[u8], most: usize| input.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
+    let length = match kind {
+        Kind::Int => {
+            let sign = usize::from(input.first() == Some(&b'-'));
+            let digits = digits(&input[sign..], 20 - sign);
+            let length = sign + digits;
+            // A sign in the middle, or behind.
+            if digits == 0 || length < 20 && input.get(length) == Some(&b'-') {
+                return None;
+            }
+            length
+        }
+        Kind::Port => {
+            let length = digits(input, 5);
+            if !is_port(&input[..length]) {
+                return None;
+            }
+            length
+        }
+        Kind::Word => input.iter().position(u8::is_ascii_whitespace).unwrap_or(input.len()),
+        _ => {
+            let length = longest(kind, input).min(input.len());
+            return accepts(kind, &input[..length]).map(|inside| (length, inside));
+        }
+    };
+    (length > 0).then_some((length, (0, length)))
+}
+
 /// Whether these bytes, all of them, are a value of this kind; where the value starts in them, and its length.
 pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
     let whole = |fits: bool| fits.then_some((0, bytes.len()));
@@ -118,25 +150,20 @@ pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
 
 /// Four numbers up to 255 without needless noughts: what nearly all addresses are.
 fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
-    let (mut address, mut octet, mut digits, mut dots) = (0_u32, 0, 0, 0);
+    let (mut address, mut octet, mut digits, mut dots) = (0_u32, 0_u32, 0_u32, 0_u32);
+    // No number has more than three digits, and one of two or three is not less than 10 or 100.
+    let fits = |octet: u32, digits: u32| matches!((digits, octet), (1, _) | (2, 10..) | (3, 100..=255));
     for byte in bytes {
         let digit = u32::from(byte.wrapping_sub(b'0'));
         if digit < 10 {
-            if digits > 0 && octet == 0 {
-                return None;
-            }
-            (octet, digits) = (octet * 10 + digit, digits + 1);
-            if octet > 255 {
-                return None;
-            }
-        } else {
-            if *byte != b'.' || digits == 0 || dots == 3 {
-                return None;
-            }
+            (octet, digits) = (octet.wrapping_mul(10).wrapping_add(digit), digits + 1);
+        } else if *byte == b'.' && fits(octet, digits) {
             (address, octet, digits, dots) = (address << 8 | octet, 0, 0, dots + 1);
+        } else {
+            return None;
         }
     }
-    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(address << 8 | octet))
+    (dots == 3 && fits(octet, digits)).then(|| Ipv4Addr::from_bits(address << 8 | octet))
 }
 
 fn tuple(address: &str) -> Option<IpAddr> {
@@ -164,6 +191,13 @@ mod tests {
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
             prop_assert_eq!(accepts(Kind::Port, text.as_bytes()).is_some(), digits && text.len() < 6 && text.parse::<u16>().is_ok());
             prop_assert_eq!(accepts(Kind::Int, text.as_bytes()).is_some(), text.parse::<i64>().is_ok());
+        }
+
+        #[test]
+        fn a_whole_value_is_the_longest_if_that_is_one(bytes in "-?[0-9a-f:., -]{0,24}", kind in 0..Kind::ALL.len()) {
+            let (kind, bytes) = (Kind::ALL[kind], bytes.as_bytes());
+            let most = longest(kind, bytes).min(bytes.len());
+            prop_assert_eq!(whole(kind, bytes), accepts(kind, &bytes[..most]).map(|inside| (most, inside)));
         }
 
         /// What the walk relies on: whether a byte can belong to such a value does not depend on where it stands.

@@ -5,7 +5,7 @@ use super::decode;
 use super::ends::Begin;
 use super::fact::{Fact, Kind};
 use super::pattern::{Element, Pattern};
-use super::values::{accepts, longest};
+use super::values::{accepts, longest, whole};
 
 /// How many ways of dividing one record are tried before the record is given up as unreadable. A record of ordinary text
 /// needs a handful; only one made to be slow needs more.
@@ -128,19 +128,17 @@ impl<'a> Walk<'a> {
             let gone = match step {
                 Step::Literal(literal) => literal.begins(input).then_some((literal.text.len(), 1)),
                 Step::Ahead(texts) => texts.iter().any(|text| input.starts_with(text)).then_some((0, 1)),
-                Step::Capture(capture) => {
-                    let most = longest(capture.kind, input);
-                    match after.first() {
-                        Some(Step::Literal(literal)) if capture.ends_itself => {
-                            let fits = literal.begins(&input[most..]) && self.take(capture, at, most);
-                            fits.then_some((most + literal.text.len(), 2))
-                        }
-                        _ => {
-                            self.note(at, index);
-                            return self.divide(capture, after, index + 1, at, most);
-                        }
+                Step::Capture(capture) => match after.first() {
+                    Some(Step::Literal(literal)) if capture.ends_itself => {
+                        let value = whole(capture.kind, input).filter(|(length, _)| literal.begins(&input[*length..]));
+                        let fits = value.is_some_and(|(_, inside)| self.tried() && self.keep(capture, at, inside));
+                        value.filter(|_| fits).map(|(length, _)| (length + literal.text.len(), 2))
                     }
-                }
+                    _ => {
+                        self.note(at, index);
+                        return self.divide(capture, after, index + 1, at, longest(capture.kind, input));
+                    }
+                },
             };
             let Some((length, taken)) = gone else {
                 self.note(at, index);
@@ -202,11 +200,21 @@ impl<'a> Walk<'a> {
     /// Captures so many bytes, if they are a value that this capture may have.
     #[inline]
     fn take(&mut self, capture: &Capture, at: usize, length: usize) -> bool {
-        if self.tries == 0 {
-            return false;
-        }
-        self.tries -= 1;
-        let Some((skip, length)) = accepts(capture.kind, &self.record[at..at + length]) else { return false };
+        let inside = if self.tried() { accepts(capture.kind, &self.record[at..at + length]) } else { None };
+        inside.is_some_and(|inside| self.keep(capture, at, inside))
+    }
+
+    /// Counts one more value that is looked at. False: there were too many.
+    #[inline]
+    fn tried(&mut self) -> bool {
+        let left = self.tries.checked_sub(1);
+        self.tries = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// Keeps a value that this capture may have. It stands so far behind `at`, and is so long.
+    #[inline]
+    fn keep(&mut self, capture: &Capture, at: usize, (skip, length): (usize, usize)) -> bool {
         let Some(slot) = capture.slot else { return true };
         let (start, end) = (at + skip, at + skip + length);
         if self.given.is_some_and(|(of, value)| of == capture.fact && value != &self.record[start..end]) {

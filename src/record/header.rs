@@ -105,7 +105,7 @@ impl HeaderReader {
         context: &TimeContext<'_>,
         known: impl Fn(&[u8]) -> bool,
     ) -> Option<Parts<'a>> {
-        if let Some(parts) = self.as_before(grammar, text).filter(|parts| known(parts.message)) {
+        if let Some(parts) = self.as_before(grammar, text, context).filter(|parts| known(parts.message)) {
             return Some(parts);
         }
         let (parts, found) = self.look(grammar, text, context, known)?;
@@ -113,15 +113,16 @@ impl HeaderReader {
         Some(parts)
     }
 
-    /// The parts of a record that begins as the one before it did, up to the message. Only of the first header: no other can say more of the
-    /// same stamp.
+    /// The parts of a record that has the learned header, which is the usual one: nothing but a stamp. Only of the first header: no other can
+    /// say more of the same stamp.
     #[inline]
-    fn as_before<'a>(&self, grammar: &Grammar, text: &'a [u8]) -> Option<Parts<'a>> {
-        let (Some((0, _)), Some(stamp)) = (&self.learned, self.last.stamp) else { return None };
-        let [Element::Time(_), Element::Literal(_), Element::Message] = grammar.headers.first()?.pattern.elements.as_slice() else {
+    fn as_before<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>) -> Option<Parts<'a>> {
+        let Some((0, Some(format))) = &self.learned else { return None };
+        let [Element::Time(_), Element::Literal(border), Element::Message] = grammar.headers.first()?.pattern.elements.as_slice() else {
             return None;
         };
-        let message = text.strip_prefix(self.last.text.as_slice())?;
+        let (stamp, after) = self.last.read(format, text, border.as_bytes(), context)?;
+        let message = after.strip_prefix(border.as_bytes())?;
         Some(Parts { stamp: Some(stamp), message, captures: Captures::NONE })
     }
 

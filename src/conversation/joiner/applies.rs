@@ -22,9 +22,8 @@ impl Joiner {
         }
         if rule.after_accepted {
             let client = heard.raw(Fact::ClientId).or_else(|| heard.raw(Fact::ClientName));
-            return self.accepted.as_ref().is_some_and(|accepted| {
-                client.is_some_and(|client| accepted.facts.client_id.as_deref().map(str::as_bytes) == Some(client))
-            });
+            let accepted = self.accepted.as_ref().and_then(|accepted| accepted.known(grammar)?.facts.client_id);
+            return client.is_some_and(|client| accepted.is_some_and(|accepted| accepted.as_bytes() == client));
         }
         if rule.after_closed {
             return self.closed;

@@ -39,8 +39,8 @@ impl Joiner {
         let mut opening = None;
         match found {
             Found::Certain(opened) => {
-                facts.add(opened.facts);
-                opening = Some(opened.line);
+                facts.client_ip = facts.client_ip.or(opened.facts.client_ip);
+                opening = Some(opened);
             }
             // Accepted without ever having been listed: there are listeners whose connections the log does not show.
             Found::Nobody if self.open.is_complete() && !self.unlisted => self.open.incomplete(),
@@ -59,15 +59,10 @@ impl Joiner {
         }
         self.tell_earlier(settings, &facts, out);
         let doubtful = said.heard.captures.ambiguous || forgeable;
-        let client_id = if said.rule.is_recalled {
-            let client_id = facts.client_id.clone();
-            let evidence = opening.into_iter().chain([said.line.clone().kept()]).collect();
-            self.accepted = Some(Box::new(Accepted { facts, evidence }));
-            client_id
-        } else {
-            facts.client_id
-        };
-        match client_id {
+        if said.rule.is_recalled {
+            self.accepted = Accepted::new(grammar, said, opening);
+        }
+        match facts.client_id {
             Some(_) if doubtful => Effect::AcceptedUnclear,
             Some(client_id) => {
                 self.forget_guess(Some(&client_id));
@@ -135,7 +130,7 @@ impl Joiner {
         grammar: &Grammar,
         settings: &Settings,
         rule: &Rule,
-        accepted: Option<Box<Accepted>>,
+        accepted: Option<Accepted>,
         mut record: Box<Context>,
         mut inferred: Fields,
         out: &mut Vec<Attempt>,
@@ -202,7 +197,7 @@ impl Joiner {
             self.open.take(&record.facts);
             how = "by what names the connection";
         } else if rule.after_accepted
-            && let Some(accepted) = accepted
+            && let Some(accepted) = accepted.and_then(|accepted| accepted.known(grammar))
         {
             record.facts.add(accepted.facts);
             accepted.evidence.iter().rev().for_each(|line| line.insert_into(&mut record.evidence, 0));

@@ -9,7 +9,7 @@ impl Joiner {
         grammar: &Grammar,
         settings: &Settings,
         said: &Said<'_>,
-        accepted: Option<Box<Accepted>>,
+        accepted: Option<Accepted>,
         (facts, why, remarks): (Facts, Why, Remarks),
         out: &mut Vec<Attempt>,
     ) -> Effect {

@@ -75,6 +75,16 @@ impl Joiner {
         !self.lanes.is_empty() || self.keyed.is_waiting()
     }
 
+    /// A record of this time is looked at: who was accepted longer ago is connected.
+    pub fn reached(&mut self, ts: Millis) {
+        self.accepted.take_if(|accepted| ts - accepted.ts() > LANE_BREATH);
+    }
+
+    /// Whether the end of a session changes nothing now.
+    pub fn is_calm(&self) -> bool {
+        !self.is_waiting() && !self.closed && !self.is_doubting()
+    }
+
     /// Nothing will follow: what waits is finished.
     pub fn flush(&mut self, settings: &Settings, out: &mut Vec<Attempt>) {
         self.flush_lanes(settings, out);

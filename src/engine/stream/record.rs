@@ -104,6 +104,7 @@ impl Stream {
             self.last_ts = Some(ts);
             *around.near = Some(ts);
         }
+        self.joiner.reached(ts);
         let header = (own.header, if values.is_some() { message.bytes } else { own.whole });
         let joiner = &self.joiner;
         // The end of a torn record has lost its header.

@@ -1,0 +1,98 @@
+//! The client that was accepted last, as far as a record that follows may ask. Hardly any does: so it is kept as it was heard, and read when it is
+//! asked for.
+
+use serde::{Deserializer, Serializer};
+
+use super::*;
+use crate::grammar::Captures;
+
+/// A client that was accepted.
+#[derive(Debug, Clone)]
+pub(super) enum Accepted {
+    Heard(Box<AsHeard>),
+    Known(Box<Known>),
+}
+
+/// What is known of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// When.
+    #[serde(default)]
+    ts: Millis,
+    pub(super) facts: Facts,
+    /// The lines that said so.
+    pub(super) evidence: SmallVec<[Quote<'static>; 2]>,
+}
+
+/// What its record said, and that of its opening.
+#[derive(Debug, Clone)]
+pub(super) struct AsHeard {
+    ts: Millis,
+    /// The rule's place in the grammar.
+    rule: usize,
+    captures: Captures,
+    message: Vec<u8>,
+    header: (Captures, Vec<u8>),
+    opening: Option<Box<Opened>>,
+    line: Quote<'static>,
+}
+
+impl Accepted {
+    pub(super) fn new(grammar: &Grammar, said: &Said<'_>, opening: Option<Box<Opened>>) -> Option<Accepted> {
+        let rule = grammar.rules.iter().position(|rule| std::ptr::eq(rule, said.rule))?;
+        let Heard { captures, bytes, header: (header, whole) } = said.heard;
+        let whole = if header.facts().next().is_some() { whole.to_vec() } else { Vec::new() };
+        Some(Accepted::Heard(Box::new(AsHeard {
+            ts: said.ts,
+            rule,
+            captures: *captures,
+            message: bytes.to_vec(),
+            header: (*header, whole),
+            opening,
+            line: said.line.clone().kept(),
+        })))
+    }
+
+    pub(super) fn ts(&self) -> Millis {
+        match self {
+            Accepted::Heard(heard) => heard.ts,
+            Accepted::Known(known) => known.ts,
+        }
+    }
+
+    /// What is known of it. The grammar is the one that it was heard with.
+    pub(super) fn known(&self, grammar: &Grammar) -> Option<Box<Known>> {
+        let AsHeard { ts, rule, captures, message, header, opening, line } = match self {
+            Accepted::Heard(heard) => &**heard,
+            Accepted::Known(known) => return Some(known.clone()),
+        };
+        let heard = Heard { captures, bytes: message, header: (&header.0, &header.1) };
+        let mut facts = Facts::of(grammar, grammar.rules.get(*rule)?, &heard);
+        let opening = opening.clone().map(|opened| {
+            facts.add(opened.facts);
+            opened.line
+        });
+        Some(Box::new(Known { ts: *ts, facts, evidence: opening.into_iter().chain([line.clone()]).collect() }))
+    }
+
+    /// The same, as it can be kept over a restart.
+    pub(super) fn kept(&self, grammar: &Grammar) -> Option<Accepted> {
+        self.known(grammar).map(Accepted::Known)
+    }
+}
+
+impl Serialize for Accepted {
+    /// Only what is known is kept: [`Joiner::kept`] sees to it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Accepted::Known(known) => known.serialize(serializer),
+            Accepted::Heard(_) => serializer.serialize_none(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Accepted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Accepted, D::Error> {
+        Ok(Accepted::Known(Deserialize::deserialize(deserializer)?))
+    }
+}
