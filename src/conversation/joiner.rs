@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use self::accepted::Accepted;
+use self::accepted::{Accepted, AsHeard};
 use self::merge::*;
 pub use self::said::{Effect, Said};
 use super::facts::Facts;
@@ -93,6 +93,9 @@ pub struct Joiner {
     named: Option<String>,
     /// The client that was accepted just now: since then nothing was said but that sessions ended.
     accepted: Option<Accepted>,
+    /// The memory of one before.
+    #[serde(skip)]
+    spare: Option<Box<AsHeard>>,
     /// The last record ended a connection without a word.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     closed: bool,
@@ -204,8 +207,14 @@ impl Joiner {
                 self.gap();
                 return Effect::Missing;
             }
-            Outcome::Opened if key.is_none() => return self.opened(settings, facts, said, out),
-            Outcome::Accepted => return self.accept(grammar, settings, &said, key, facts, forgeable(), out),
+            Outcome::Opened if key.is_none() => {
+                self.is_over(accepted);
+                return self.opened(settings, facts, said, out);
+            }
+            Outcome::Accepted => {
+                self.is_over(accepted);
+                return self.accept(grammar, settings, &said, key, facts, forgeable(), out);
+            }
             Outcome::Ended => return self.end(settings, key, &facts, out),
             _ => {}
         }
@@ -257,7 +266,7 @@ impl Joiner {
     /// A connection was opened that nothing else names.
     fn opened(&mut self, settings: &Settings, facts: Facts, said: Said<'_>, out: &mut Vec<Attempt>) -> Effect {
         self.flush_lane(lane(&facts), settings, out);
-        if self.open.opened(facts, said.ts, said.line.kept()) {
+        if self.open.opened(facts, said.ts, said.line) {
             // The end of one of the candidates was not seen: who is left proves nothing.
             self.guessed.clear();
         }

@@ -5,6 +5,7 @@
 //! guess is said to be one. The count of those that are gone while nobody knows which is kept ("owed"): when as many are
 //! owed as are listed, none is left.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -66,6 +67,9 @@ pub struct Open {
     complete: bool,
     /// How many were opened.
     count: u64,
+    /// The memory of one that is over: most are opened and accepted one after the other.
+    #[serde(skip)]
+    spare: Option<Box<Opened>>,
     /// How many had to make room since the start.
     #[serde(skip)]
     pub(super) evicted: u64,
@@ -133,7 +137,7 @@ impl Open {
 
     /// A connection was opened. One with the same name, if listed, is gone without a word of its own (ports are used again);
     /// true: that was so.
-    pub fn opened(&mut self, facts: Facts, ts: Millis, line: Quote<'static>) -> bool {
+    pub fn opened(&mut self, facts: Facts, ts: Millis, line: Quote<'_>) -> bool {
         let named = (facts.client_port.is_some_and(|port| port > 0) && facts.client_ip.is_some()) || facts.connection.is_some();
         let again = named && self.take(&facts).is_some();
         if again {
@@ -147,8 +151,22 @@ impl Open {
             self.complete = false;
         }
         let number = self.count;
-        self.list.push(Box::new(Opened { facts, ts, line, guessed: false, passed: false, apart: self.behind, number }));
+        let new = |line| Opened { facts, ts, line, guessed: false, passed: false, apart: self.behind, number };
+        let opened = match self.spare.take() {
+            Some(mut spare) => {
+                let memory = std::mem::replace(&mut spare.line, Quote::new(Cow::Borrowed(b""))).into_memory();
+                *spare = new(line.kept_in(memory));
+                spare
+            }
+            None => Box::new(new(line.kept())),
+        };
+        self.list.push(opened);
         again
+    }
+
+    /// Nobody asks for this one any more: the next one takes its memory.
+    pub(super) fn is_over(&mut self, opened: Box<Opened>) {
+        self.spare = Some(opened);
     }
 
     /// Whether the connection that these facts name, or one of the address that they name, is listed.

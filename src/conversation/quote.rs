@@ -57,14 +57,30 @@ impl<'a> Quote<'a> {
 
     /// To be kept longer than the log's own bytes; what is never shown of it is not.
     pub(super) fn kept(self) -> Quote<'static> {
+        self.kept_in(Vec::new())
+    }
+
+    /// The same in memory that was used before.
+    pub(super) fn kept_in(self, mut memory: Vec<u8>) -> Quote<'static> {
         let Quote { text, most } = self;
         // One byte more says that it was cut.
         let end = text.len().min(most.saturating_add(1));
         let text = match text {
             Cow::Owned(text) if text.len() == end => text,
-            text => text[..end].to_vec(),
+            text => {
+                memory.clear();
+                memory.extend_from_slice(&text[..end]);
+                memory
+            }
         };
         Quote { text: Cow::Owned(text), most }
+    }
+}
+
+impl Quote<'static> {
+    /// Its memory, when nobody will ask for it any more.
+    pub(super) fn into_memory(self) -> Vec<u8> {
+        if let Cow::Owned(text) = self.text { text } else { Vec::new() }
     }
 }
 

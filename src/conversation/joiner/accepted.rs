@@ -25,7 +25,7 @@ pub(super) struct Known {
 }
 
 /// What its record said, and that of its opening.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct AsHeard {
     ts: Millis,
     /// The rule's place in the grammar.
@@ -34,23 +34,25 @@ pub(super) struct AsHeard {
     message: Vec<u8>,
     header: (Captures, Vec<u8>),
     opening: Option<Box<Opened>>,
-    line: Quote<'static>,
+    line: Option<Quote<'static>>,
 }
 
 impl Accepted {
-    pub(super) fn new(grammar: &Grammar, said: &Said<'_>, opening: Option<Box<Opened>>) -> Option<Accepted> {
+    /// In the memory of one before it, if there is some.
+    pub(super) fn new(grammar: &Grammar, said: &Said<'_>, opening: Option<Box<Opened>>, spare: Option<Box<AsHeard>>) -> Option<Accepted> {
         let rule = grammar.rules.iter().position(|rule| std::ptr::eq(rule, said.rule))?;
         let Heard { captures, bytes, header: (header, whole) } = said.heard;
-        let whole = if header.facts().next().is_some() { whole.to_vec() } else { Vec::new() };
-        Some(Accepted::Heard(Box::new(AsHeard {
-            ts: said.ts,
-            rule,
-            captures: *captures,
-            message: bytes.to_vec(),
-            header: (*header, whole),
-            opening,
-            line: said.line.clone().kept(),
-        })))
+        let mut heard = spare.unwrap_or_default();
+        (heard.ts, heard.rule, heard.captures, heard.header.0, heard.opening) = (said.ts, rule, *captures, *header, opening);
+        heard.message.clear();
+        heard.message.extend_from_slice(bytes);
+        heard.header.1.clear();
+        if header.facts().next().is_some() {
+            heard.header.1.extend_from_slice(whole);
+        }
+        let memory = heard.line.take().map(Quote::into_memory);
+        heard.line = Some(said.line.clone().kept_in(memory.unwrap_or_default()));
+        Some(Accepted::Heard(heard))
     }
 
     pub(super) fn ts(&self) -> Millis {
@@ -72,12 +74,24 @@ impl Accepted {
             facts.add(opened.facts);
             opened.line
         });
-        Some(Box::new(Known { ts: *ts, facts, evidence: opening.into_iter().chain([line.clone()]).collect() }))
+        Some(Box::new(Known { ts: *ts, facts, evidence: opening.into_iter().chain(line.clone()).collect() }))
     }
 
     /// The same, as it can be kept over a restart.
     pub(super) fn kept(&self, grammar: &Grammar) -> Option<Accepted> {
         self.known(grammar).map(Accepted::Known)
+    }
+}
+
+impl Joiner {
+    /// Nobody asks for it any more: what comes next takes its memory.
+    pub(super) fn is_over(&mut self, accepted: Option<Accepted>) {
+        if let Some(Accepted::Heard(mut heard)) = accepted {
+            if let Some(opened) = heard.opening.take() {
+                self.open.is_over(opened);
+            }
+            self.spare = Some(heard);
+        }
     }
 }
 

@@ -60,7 +60,7 @@ impl Joiner {
         self.tell_earlier(settings, &facts, out);
         let doubtful = said.heard.captures.ambiguous || forgeable;
         if said.rule.is_recalled {
-            self.accepted = Accepted::new(grammar, said, opening);
+            self.accepted = Accepted::new(grammar, said, opening, self.spare.take());
         }
         match facts.client_id {
             Some(_) if doubtful => Effect::AcceptedUnclear,
