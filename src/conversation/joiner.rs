@@ -25,7 +25,7 @@ use super::keyed::{Conversation, Keyed};
 use super::lanes::Lanes;
 use super::open::{Found, Hindsight, Open, Opened};
 use super::quote::Quote;
-use super::reason::Texts;
+use super::reason::Latest;
 use super::refusal::{Context, Settings, Why};
 use super::sessions::Sessions;
 use crate::grammar::{Because, Fact, Grammar, Heard, Outcome, Rule};
@@ -108,9 +108,9 @@ pub struct Joiner {
     /// Who was accepted since the broker's start; kept only where connections are not listed, because only there does it tell
     /// a refusal from the end of a session.
     sessions: Sessions,
-    /// The reasons that were told last.
+    /// Why the last clients were refused.
     #[serde(skip)]
-    texts: Texts,
+    latest: Latest,
 }
 
 impl Joiner {
@@ -285,7 +285,7 @@ impl Joiner {
         if settings.listener_tls(context.facts.server_port).is_none() && context.facts.listener_tls.is_none() {
             context.facts.listener_tls = context.facts.server_port.and_then(|port| self.listeners.get(&port).copied());
         }
-        Box::new(context.into_row(settings, inferred, &mut self.texts))
+        Box::new(context.into_row(settings, inferred, &mut self.latest))
     }
 
     /// Lines of the log were lost.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::open::Opened;
-use super::reason::{self, Texts, Words};
+use super::reason::{Cause, Latest, Words};
 use crate::grammar::{Because, Grammar, Rule};
 use crate::model::{Evidence, Field, Fields, Identity, Link, Millis, Reason, Reasons, Row, Twin};
 
@@ -232,8 +232,8 @@ impl Context {
         }
     }
 
-    /// The row. `texts`: those that earlier ones have.
-    pub(super) fn into_row(mut self: Box<Self>, settings: &Settings, mut inferred: Fields, texts: &mut Texts) -> Row {
+    /// The row. `latest`: what was told before it.
+    pub(super) fn into_row(mut self: Box<Self>, settings: &Settings, mut inferred: Fields, latest: &mut Latest) -> Row {
         let facts = &self.facts;
         let listener = facts.listener_tls.or(settings.listener_tls(facts.server_port));
         let tls_used = facts.tls.or(if facts.connect { listener } else { None });
@@ -289,33 +289,12 @@ impl Context {
             (twin.weight, twin.general) = (self.why.weight, self.why.general);
             twin
         });
-        let mut reasons = std::mem::take(&mut self.why.reasons);
-        if reasons.is_empty() {
-            reasons.push(Reason::Other);
-        }
-        let provided = facts.password_provided.filter(|_| !inferred.has(Field::PasswordProvided));
-        reason::with_password(&mut reasons, provided);
-        if facts.password_provided == Some(false)
-            && let Some(at) = reasons.iter().position(|reason| *reason == Reason::NoPasswordProvided)
-        {
-            reasons[..=at].rotate_right(1);
-        }
-        if tls_used != Some(false) {
-            reasons.extend(self.why.if_tls.iter().copied());
-        }
-        // What is known of the password rules reasons out.
-        if let Some(provided) = provided {
-            let ruled_out = if provided { Reason::NoPasswordProvided } else { Reason::PasswordDoesNotMatch };
-            if reasons.iter().any(|reason| *reason != ruled_out) {
-                reasons.retain(|reason| *reason != ruled_out);
-            }
-        }
-        let reason_code = reasons.remove(0);
-        let mut known = 1 << reason_code as u32;
-        reasons.retain(|reason| {
-            let new = known & 1 << *reason as u32 == 0;
-            known |= 1 << *reason as u32;
-            new
+        let certain = !inferred.has(Field::PasswordProvided);
+        let told = latest.told(Cause {
+            reasons: self.why.reasons,
+            others: if tls_used == Some(false) { Reasons::new() } else { self.why.if_tls },
+            password: facts.password_provided.map(|provided| (provided, certain)),
+            words: self.why.words,
         });
         Row {
             client_id,
@@ -324,9 +303,9 @@ impl Context {
             username: self.facts.username.take(),
             password_provided: self.facts.password_provided,
             tls_used,
-            reason: texts.get(reason_code, &reasons, self.why.words),
-            reason_code,
-            alternatives: reasons,
+            reason: told.text,
+            reason_code: told.code,
+            alternatives: told.alternatives,
             inferred: inferred.into(),
             identity,
             broker: settings.broker.clone(),

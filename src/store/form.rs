@@ -21,6 +21,8 @@ const MOST_MARKS: usize = 32;
 const STAMP: usize = 40;
 /// Longer texts are several parts, so that each is copied quickly.
 const PART: usize = 32;
+/// So many bytes are compared at once.
+const FEW: usize = 16;
 
 /// A text, and where in it something else stands if it is the form of a line.
 #[derive(Debug, Clone)]
@@ -37,11 +39,14 @@ struct Part {
     text: [u8; PART],
     length: u8,
     mark: u8,
+    /// The bits of its bytes, where they are few enough to be compared at once.
+    bits: u128,
 }
 
 impl Part {
     fn new(text: &[u8], mark: u8) -> Part {
-        let mut part = Part { text: [0; PART], length: text.len() as u8, mark };
+        let bits = if text.len() < FEW { (1 << (8 * text.len())) - 1 } else { u128::MAX };
+        let mut part = Part { text: [0; PART], length: text.len() as u8, mark, bits };
         part.text[..text.len()].copy_from_slice(text);
         part
     }
@@ -49,6 +54,19 @@ impl Part {
     #[inline]
     fn text(&self) -> &[u8] {
         &self.text[..usize::from(self.length).min(PART)]
+    }
+
+    /// What stands behind it in a text that begins with it.
+    #[inline]
+    fn strip_from<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let length = usize::from(self.length);
+        match (text.first_chunk::<FEW>(), self.text.first_chunk::<FEW>()) {
+            (Some(begins), Some(own)) if length <= FEW => {
+                let differs = (u128::from_le_bytes(*begins) ^ u128::from_le_bytes(*own)) & self.bits;
+                if differs == 0 { text.get(length..) } else { None }
+            }
+            _ => text.strip_prefix(self.text()),
+        }
     }
 }
 
@@ -110,7 +128,7 @@ impl Form {
             return false;
         }
         for part in &self.parts {
-            let Some(after) = rest.strip_prefix(part.text()) else { return false };
+            let Some(after) = part.strip_from(rest) else { return false };
             rest = match part.mark {
                 NOTHING => after,
                 VALUE => {
@@ -234,5 +252,16 @@ fn value(text: &[u8]) -> usize {
 /// With how many digits a text begins.
 #[inline]
 fn digits(text: &[u8]) -> usize {
-    text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len())
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    let mut count = 0;
+    while let Some(bytes) = text.get(count..).and_then(<[u8]>::first_chunk) {
+        // Eight bytes at once: those of digits become numbers, the highest bit of what is no number below ten is set.
+        let numbers = u64::from_le_bytes(*bytes) ^ (u64::from(b'0') * EACH);
+        let others = (((numbers & (0x7f * EACH)) + 0x76 * EACH) | numbers) & (0x80 * EACH);
+        if others > 0 {
+            return count + others.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+    }
+    count + text[count..].iter().take_while(|byte| byte.is_ascii_digit()).count()
 }

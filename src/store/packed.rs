@@ -23,6 +23,27 @@ pub(crate) struct Packer {
     pub(super) record: Vec<u8>,
     why: Vec<u8>,
     address: Vec<u8>,
+    last: Option<Last>,
+}
+
+/// Why the client of the row was refused that was packed last, and the number of that text.
+#[derive(Debug, Clone)]
+struct Last {
+    reason: Arc<str>,
+    code: Reason,
+    alternatives: Reasons,
+    inferred: Vec<Field>,
+    number: u64,
+}
+
+impl Last {
+    /// Whether another row says the same.
+    fn is_of(&self, row: &Row) -> bool {
+        Arc::ptr_eq(&self.reason, &row.reason)
+            && self.code == row.reason_code
+            && self.alternatives == row.alternatives
+            && self.inferred == row.inferred
+    }
 }
 
 impl Packer {
@@ -43,7 +64,7 @@ impl Packer {
 
     /// The row after its key.
     pub(super) fn rest(&mut self, row: &Row, attempts: u64, first_ts: Millis) {
-        let Packer { texts, record, why, address } = self;
+        let Packer { texts, record, why, address, last } = self;
         put_signed(record, row.ts);
         put_signed(record, first_ts.wrapping_sub(row.ts));
         put(record, attempts);
@@ -62,14 +83,25 @@ impl Packer {
         if let Some(username) = &row.username {
             put_bytes(record, username.as_bytes());
         }
-        why.clear();
-        why.push(row.reason_code as u8);
-        put(why, row.alternatives.len() as u64);
-        why.extend(row.alternatives.iter().map(|reason| *reason as u8));
-        put(why, row.inferred.len() as u64);
-        why.extend(row.inferred.iter().map(|field| *field as u8));
-        why.extend_from_slice(row.reason.as_bytes());
-        texts.put(WHY, why, record);
+        match last {
+            Some(last) if last.is_of(row) => put(record, last.number),
+            _ => {
+                why.clear();
+                why.push(row.reason_code as u8);
+                put(why, row.alternatives.len() as u64);
+                why.extend(row.alternatives.iter().map(|reason| *reason as u8));
+                put(why, row.inferred.len() as u64);
+                why.extend(row.inferred.iter().map(|field| *field as u8));
+                why.extend_from_slice(row.reason.as_bytes());
+                *last = texts.put(WHY, why, record).map(|number| Last {
+                    reason: Arc::clone(&row.reason),
+                    code: row.reason_code,
+                    alternatives: row.alternatives.clone(),
+                    inferred: row.inferred.clone(),
+                    number,
+                });
+            }
+        }
         address.clear();
         row.ip_address.into_iter().for_each(|ip| put_address(address, ip));
         put(record, row.evidence.len() as u64);

@@ -47,21 +47,20 @@ impl<'a> Text<'a> {
 }
 
 impl Texts {
-    /// Adds a text: its number, if it stands in the list or there is room for it, or itself.
-    pub(super) fn put(&mut self, place: usize, text: &[u8], out: &mut Vec<u8>) {
-        let known = self.recent(place, |number, form| {
+    /// Adds a text: its number, which is given back, if it stands in the list or there is room for it, or itself.
+    pub(super) fn put(&mut self, place: usize, text: &[u8], out: &mut Vec<u8>) -> Option<u64> {
+        let mut known = None;
+        self.recent(place, |number, form| {
             let same = *form.bytes == *text;
-            if same {
-                put(out, number);
-            }
+            known = same.then_some(number);
             same
         });
-        if !known {
-            match self.number(place, text) {
-                Some(number) => put(out, number),
-                None => put_own(text, out),
-            }
+        let number = known.or_else(|| self.number(place, text));
+        match number {
+            Some(number) => put(out, number),
+            None => put_own(text, out),
         }
+        number
     }
 
     /// Adds a line of evidence: the number of its form, then its values; or itself.

@@ -8,7 +8,7 @@ use crate::model::{Field, Identity};
 use crate::store::{Form, Places, Text, View, Why, put_address};
 
 /// So many bytes are handed on at once.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 256 << 10;
 
 /// What is written again and again.
 #[derive(Default)]
@@ -93,7 +93,7 @@ impl Lines {
             }
             Text::Own(text) => broker(line, row.identity, text),
         }
-        put(line, digits.format(row.attempts));
+        put(line, if row.attempts == 1 { "1" } else { digits.format(row.attempts) });
         put(line, ",\"firstTs\":");
         if row.first_ts == row.ts {
             line.extend_from_within(ts);

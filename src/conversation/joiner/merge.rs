@@ -11,7 +11,9 @@ pub(super) fn lane(facts: &Facts) -> &str {
 /// the broker puts between the client's own.
 pub(super) fn is_forgeable(rule: &Rule, heard: &Heard<'_>) -> bool {
     let free = [Fact::ClientId, Fact::ClientName, Fact::Username, Fact::Words];
-    !rule.forgeable.is_empty() && free.iter().any(|fact| heard.raw(*fact).is_some_and(|part| holds(part, &rule.forgeable)))
+    // Most rules capture one or two of them.
+    let holds = |fact: &Fact| heard.has(*fact) && heard.raw(*fact).is_some_and(|part| holds(part, &rule.forgeable));
+    !rule.forgeable.is_empty() && free.iter().any(holds)
 }
 
 /// Whether a text holds one of these: all are short, most begin with the same byte, and the text seldom holds it.
