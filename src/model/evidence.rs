@@ -25,6 +25,11 @@ impl Evidence {
         evidence
     }
 
+    /// The lines that stand in this text, which is UTF-8, each up to one of these ends.
+    pub(crate) fn of(text: &[u8], ends: impl Iterator<Item = usize>) -> Evidence {
+        Evidence { text: text.to_vec(), ends: ends.collect() }
+    }
+
     /// How many lines there are.
     pub fn len(&self) -> usize {
         self.ends.len()

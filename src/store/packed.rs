@@ -7,6 +7,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::bytes::{put, put_address, put_bytes, put_signed, take, take_array, take_byte, take_bytes, take_signed};
 use super::form::{Around, Places};
 use super::texts::{BROKER, Text, Texts, WHY};
@@ -179,7 +181,7 @@ impl<'a> View<'a> {
         self.ip_address.into_iter().for_each(|ip| put_address(lines, ip));
         places.address = places.client.end..lines.len();
         let mut evidence = self.evidence.clone();
-        row.evidence.clear();
+        let mut ends = SmallVec::<[usize; 8]>::new();
         while let Some(line) = evidence.next() {
             let begin = lines.len();
             match line {
@@ -187,8 +189,9 @@ impl<'a> View<'a> {
                 Text::Kept(_, form) => form.write(lines, &places, evidence.values()),
             }
             places.before = begin;
-            row.evidence.push(&String::from_utf8_lossy(&lines[begin..]));
+            ends.push(lines.len());
         }
+        row.evidence = Evidence::of(&lines[places.address.end..], ends.iter().map(|end| end - places.address.end));
     }
 }
 

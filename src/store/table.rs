@@ -4,6 +4,7 @@ mod order;
 mod records;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -80,10 +81,12 @@ impl Table {
 
     /// The same, one after the other.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = Row> + '_ {
-        let mut lines = Vec::new();
+        let (mut lines, mut before) = (Vec::new(), blank());
         self.views().map(move |view| {
-            let mut row = blank();
+            // Most rows say the same as the one before, and share it.
+            let mut row = Row { broker: Arc::clone(&before.broker), reason: Arc::clone(&before.reason), ..blank() };
             view.unpack(&mut row, &mut lines);
+            (before.broker, before.reason) = (Arc::clone(&row.broker), Arc::clone(&row.reason));
             row
         })
     }
