@@ -107,15 +107,24 @@ impl LogWork {
     }
 
     fn find_out(&mut self, config: &SourceConfig, library: &Library, bytes: &[u8], now: Millis, out: &mut Vec<Attempt>) {
-        self.unknown.extend_from_slice(bytes);
-        let found = find(library, &config.options, &self.unknown);
-        if let Some(grammar) = found {
+        let held = !self.unknown.is_empty();
+        if held {
+            self.unknown.extend_from_slice(bytes);
+        }
+        let all = if held { &self.unknown } else { bytes };
+        if let Some(grammar) = find(library, &config.options, all) {
             tracing::info!(source = &*config.options.settings.broker, grammar = grammar.name, "recognised the log");
-            let mut engine = Engine::new(grammar, config.options.clone());
-            engine.feed(&std::mem::take(&mut self.unknown), now, out);
-            self.engine = Some(Box::new(engine));
+            let mut engine = Box::new(Engine::new(grammar, config.options.clone()));
+            engine.feed(all, now, out);
+            self.unknown = Vec::new();
+            self.engine = Some(engine);
             self.error = None;
-        } else if self.unknown.len() > UNKNOWN {
+            return;
+        }
+        if !held {
+            self.unknown.extend_from_slice(bytes);
+        }
+        if self.unknown.len() > UNKNOWN {
             self.error = Some("no grammar fits this log; name one in the source's `grammar`, or see `turnaway explain`".to_owned());
             self.unknown.clear();
         }

@@ -10,8 +10,10 @@ use super::pattern::Pattern;
 use super::product::Grammar;
 use super::texts::Texts;
 
-/// The built-in grammars: file name and text.
-const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/grammars.rs"));
+/// The texts of the built-in grammars.
+const TEXTS: &[&str] = include!(concat!(env!("OUT_DIR"), "/grammars.rs"));
+/// Of each the name, a line feed, the top of its text, and a NUL: what is looked at of all, whichever are needed.
+const HEADS: &str = include_str!(concat!(env!("OUT_DIR"), "/heads.txt"));
 const TLS_FILE: &str = "texts/tls.toml";
 const TLS_TEXTS: &str = include_str!("../../grammars/texts/tls.toml");
 
@@ -29,6 +31,10 @@ struct Entry {
     name: String,
     origin: Origin,
     source: &'static str,
+    /// The beginning of it, up to the first table.
+    top: &'static str,
+    /// The longest texts of `detect`, once they were asked for.
+    telling: OnceLock<Option<Vec<Vec<u8>>>>,
     /// Tells another file's text from this one; a built-in one's cannot be another, and to look at all of them costs memory.
     print: Option<u64>,
     grammar: OnceLock<Option<Arc<Grammar>>>,
@@ -56,10 +62,12 @@ impl Entry {
     /// Whether a record may stand in this text that only this product writes. Of a grammar that was not read yet only the top of its
     /// file is, because reading all of them takes longer than reading many a log.
     fn may_tell(&self, text: &[u8]) -> bool {
-        let top = self.source.find("\n[").map_or(self.source, |end| &self.source[..=end]);
-        let patterns = if self.grammar.get().is_some() { None } else { detect(top) };
-        let literals = patterns.map(|patterns| patterns.iter().map(literal::longest).collect::<Vec<_>>());
-        literals.is_none_or(|literals| literals.iter().any(|literal| memchr::memmem::find(text, literal).is_some()))
+        if self.grammar.get().is_some() {
+            return true;
+        }
+        let literals = || Some(detect(self.top)?.iter().map(literal::longest).collect());
+        let literals = self.telling.get_or_init(literals).as_ref();
+        literals.is_none_or(|literals: &Vec<Vec<u8>>| literals.iter().any(|literal| memchr::memmem::find(text, literal).is_some()))
     }
 
     fn read(&self, load: Loader, texts: &Arc<Texts>) -> Option<Arc<Grammar>> {
@@ -116,10 +124,17 @@ impl Library {
         let texts = Arc::new(load_texts(&file, &source).map_err(|faults| LibraryError::Faults(vec![faults]))?);
         let mut library = Library { entries: Vec::new(), texts, texts_print: print(&source) };
         let mut broken = Vec::new();
-        for (file, source) in EMBEDDED {
-            let name = file.strip_suffix(".toml").unwrap_or(file);
-            let (grammar, whole) = (OnceLock::new(), OnceLock::new());
-            library.put(Entry { name: name.to_owned(), origin: Origin::Embedded, source, print: None, grammar, whole });
+        for (name, top, source) in embedded() {
+            library.put(Entry {
+                name: name.to_owned(),
+                origin: Origin::Embedded,
+                source,
+                top,
+                telling: OnceLock::new(),
+                print: None,
+                grammar: OnceLock::new(),
+                whole: OnceLock::new(),
+            });
         }
         for path in directory.map(toml_files).transpose()?.unwrap_or_default() {
             let source = read(&path)?;
@@ -129,6 +144,8 @@ impl Library {
                     origin: Origin::File(path),
                     print: Some(print(&source)),
                     source: "",
+                    top: "",
+                    telling: OnceLock::new(),
                     grammar: OnceLock::from(Some(Arc::new(grammar))),
                     whole: OnceLock::new(),
                 }),
@@ -179,7 +196,7 @@ impl Library {
 
     /// The text of a built-in grammar's file.
     pub fn embedded_source(name: &str) -> Option<&'static str> {
-        EMBEDDED.iter().find(|(file, _)| file.strip_suffix(".toml") == Some(name)).map(|(_, source)| *source)
+        embedded().find(|(known, ..)| *known == name).map(|(.., source)| source)
     }
 
     /// One of the same name takes the place of an earlier one.
@@ -189,6 +206,11 @@ impl Library {
             Err(index) => self.entries.insert(index, entry),
         }
     }
+}
+
+/// The built-in grammars: name, top, whole text.
+fn embedded() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    HEADS.split_terminator('\0').filter_map(|head| head.split_once('\n')).zip(TEXTS).map(|((name, top), text)| (name, top, *text))
 }
 
 fn print(text: &str) -> u64 {
@@ -228,12 +250,12 @@ mod tests {
 
     #[test]
     fn the_top_of_every_file_holds_all_that_detects() {
-        for (file, source) in EMBEDDED {
-            let top = source.find("\n[").map_or(*source, |end| &source[..=end]);
+        assert_eq!(embedded().count(), TEXTS.len());
+        let library = Library::load(None).unwrap_or_else(|_| panic!("broken"));
+        for (name, top, source) in embedded() {
+            assert!(!top.is_empty() && source.starts_with(top), "{name}");
             let patterns = detect(top).unwrap_or_default();
-            let library = Library::load(None).unwrap_or_else(|_| panic!("broken"));
-            let grammar = library.get(file.strip_suffix(".toml").unwrap_or(file));
-            assert_eq!(Some(patterns.len()), grammar.map(|grammar| grammar.detect.len()), "{file}");
+            assert_eq!(Some(patterns.len()), library.get(name).map(|grammar| grammar.detect.len()), "{name}");
         }
     }
 

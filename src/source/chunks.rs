@@ -5,7 +5,10 @@ use std::io::{self, Read};
 use super::lines::Cutter;
 
 /// How much is read at a time.
-pub(crate) const CHUNK: usize = 256 << 10;
+///
+/// What is smaller than 128 KiB, with what is read before it, glibc takes from its heap; once a larger piece was given back, it keeps up to twice
+/// as much of the heap's end for good, in each thread's.
+pub(crate) const CHUNK: usize = 120 << 10;
 
 /// Reads big pieces, hands over whole lines, and keeps the beginning of the line that is not complete yet. Its memory is
 /// bounded by one piece and one line.
