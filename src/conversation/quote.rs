@@ -67,6 +67,7 @@ impl<'a> Quote<'a> {
         let end = text.len().min(most.saturating_add(1));
         let text = match text {
             Cow::Owned(text) if text.len() == end => text,
+            text if memory.capacity() == 0 => text[..end].to_vec(),
             text => {
                 memory.clear();
                 memory.extend_from_slice(&text[..end]);

@@ -193,11 +193,12 @@ impl Context {
         }
     }
 
-    /// The connection that it belongs to was found: its facts come in, and its line.
-    pub fn joined(&mut self, opened: Box<Opened>) {
+    /// The connection that it belongs to was found: its facts come in, and its line. What is left of it is memory.
+    pub fn joined(&mut self, mut opened: Box<Opened>) -> Box<Opened> {
         opened.line.insert_into(&mut self.evidence, 0);
-        self.facts.add(opened.facts);
+        self.facts.add(std::mem::take(&mut opened.facts));
         self.evidence.truncate(MAX_EVIDENCE);
+        opened
     }
 
     /// What is not certain. What may be a stranger's words never is.

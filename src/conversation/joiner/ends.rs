@@ -203,7 +203,7 @@ impl Joiner {
             accepted.evidence.iter().rev().for_each(|line| line.insert_into(&mut record.evidence, 0));
             how = "the client that was accepted just before";
         } else if let Some(opened) = self.open.take(&record.facts) {
-            record.joined(opened);
+            self.open.is_over(record.joined(opened));
             how = "by address and port";
         } else if record.facts.client_port.is_none()
             && record.facts.connection.is_none()
@@ -273,7 +273,7 @@ impl Joiner {
         let named = record.facts.client_ip.is_some();
         match self.find(&record.facts, record.ts, settings) {
             Found::Certain(opened) => {
-                record.joined(opened);
+                self.open.is_over(record.joined(opened));
                 "the only connection that it can be"
             }
             Found::Address(opened) => {
