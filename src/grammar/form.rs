@@ -175,7 +175,8 @@ impl Multiline {
             && !fits(&self.unless)
     }
 
-    fn has_end(&self, message: &[u8]) -> bool {
+    /// Whether this message ends as a whole record does.
+    pub(super) fn has_end(&self, message: &[u8]) -> bool {
         self.ends.as_ref().is_some_and(|ends| message.ends_with(ends))
     }
 

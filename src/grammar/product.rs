@@ -114,7 +114,13 @@ impl Grammar {
     #[inline]
     pub fn opens(&self, message: &[u8]) -> bool {
         let sample = ends::Sample::of(message);
-        self.openers.iter().any(|ends| ends.fit(sample))
+        self.openers.iter().any(|ends| ends.fit(sample)) && self.may_open(message)
+    }
+
+    fn may_open(&self, message: &[u8]) -> bool {
+        let goes_on = |form: &Multiline| form.first.may_fit(message) && !form.has_end(message);
+        let mut echoed = self.echoes.iter().flat_map(|form| &form.after);
+        self.multiline.iter().any(goes_on) || echoed.any(|pattern| pattern.may_fit(message))
     }
 
     /// The form of record of several lines that this message begins and does not end.

@@ -6,8 +6,15 @@ use super::*;
 
 pub(super) fn set(trace: &mut Option<&mut Trace>, write: impl FnOnce(&mut Trace)) {
     if let Some(trace) = trace {
-        write(trace);
+        told(trace, write);
     }
+}
+
+/// Only `explain` asks: kept out of the way of what all records take.
+#[cold]
+#[inline(never)]
+fn told(trace: &mut Trace, write: impl FnOnce(&mut Trace)) {
+    write(trace);
 }
 
 /// The line as evidence: without secrets.
