@@ -73,7 +73,7 @@ daemon() {
     "$program" run "${arguments[@]}" --db "$dir/t.db" --listen 127.0.0.1:0 >"$dir/out" 2>"$dir/err" &
   pid=$!
   pids+=("$pid")
-  until url=$(grep -o 'http://[0-9.:]*' "$dir/out") && curl -sf "$url/readyz" >/dev/null; do
+  until url=$(grep -o 'http://[0-9.:]*' "$dir/out") && curl -sf -H 'Connection: close' "$url/readyz" >/dev/null; do
     kill -0 "$pid" 2>/dev/null || { cat "$dir/err" >&2; exit 2; }
     sleep 0.2
   done
@@ -85,6 +85,7 @@ daemon() {
     '/api/unauthorized/client?pageSize=20&page=0' '/api/unauthorized/client/v2?pageSize=20&page=0&textSearch=a' \
     '/api/unauthorized/client?clientId=nobody'; do
     curl -s --compressed "$url$path" >/dev/null
+    curl -s -H 'Connection: close' "$url$path" >/dev/null
   done
   cat "${1#*=}" >>"$dir/1.log"
   sleep 3
