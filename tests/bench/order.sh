@@ -22,7 +22,7 @@ trap end EXIT
 # the end of it, and those of the standard library's crates.
 nm -S --defined-only "$program" | gawk '$3 ~ /^[tTwW]$/ {
   pattern = $4
-  sub(/17h[0-9a-f]{16}E/, "17h*E", pattern)
+  sub(/17h[0-9a-f]{16}E(\.[0-9]+|\.llvm\.[0-9]+)?$/, "17h*E*", pattern)
   gsub(/Cs[0-9A-Za-z]{8,13}_/, "Cs*_", pattern)
   print $1, $2, pattern, $4 }' >"$work/functions"
 [ -s "$work/functions" ] || { echo "order: $program has no symbols" >&2; exit 2; }
