@@ -31,6 +31,11 @@ impl Ends {
         Ends { first: End::new(first(before), before.len()), last: End::new(last(after), after.len()) }
     }
 
+    /// Whether what the pattern begins with is long enough to tell it from most others.
+    pub(super) fn begins_well(self) -> bool {
+        self.first.mask == u64::MAX
+    }
+
     /// Whether a text with these ends may fit.
     pub(super) fn fit(self, sample: Sample) -> bool {
         self.first.fits(sample.first) && self.last.fits(sample.last)

@@ -2,7 +2,7 @@
 //!
 //! A pattern is anchored at both ends, and most begin or end with literal text. So the ways of all rules stand in one list, the
 //! most specific first, each with up to eight bytes of both ends; a message is compared with a number at each end. Of those that are left, the
-//! first is mostly the one; where it is not, the others must find their rarest bytes in the message before they are tried.
+//! first is mostly the one, if eight bytes of its beginning fit; any other must find its rarest bytes in the message before it is tried.
 
 use super::ends::{Ends, Sample, Table};
 use super::rule::{Outcome, Rule};
@@ -143,7 +143,9 @@ impl Index {
             let mut fitting = part.ends.fitting(sample);
             while let Some(entry) = part.entries.get(fitting.trailing_zeros() as usize) {
                 fitting &= fitting - 1;
-                if !std::mem::take(&mut first)
+                // The best one mostly fits, if what it begins with is known to stand here.
+                let likely = std::mem::take(&mut first) && entry.ends.begins_well();
+                if !likely
                     && let Some(needs) = entry.needs
                     && !held.get_or_insert_with(|| Held::by(text)).all(needs)
                 {
