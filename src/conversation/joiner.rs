@@ -93,6 +93,9 @@ pub struct Joiner {
     named: Option<String>,
     /// The client that was accepted just now: since then nothing was said but that sessions ended.
     accepted: Option<Accepted>,
+    /// The time of the record that is looked at.
+    #[serde(skip)]
+    now: Millis,
     /// The memory of one before.
     #[serde(skip)]
     spare: Option<Box<AsHeard>>,

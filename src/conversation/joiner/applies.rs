@@ -22,7 +22,11 @@ impl Joiner {
         }
         if rule.after_accepted {
             let client = heard.raw(Fact::ClientId).or_else(|| heard.raw(Fact::ClientName));
-            let accepted = self.accepted.as_ref().and_then(|accepted| accepted.known(grammar)?.facts.client_id);
+            let accepted = self
+                .accepted
+                .as_ref()
+                .filter(|accepted| self.now - accepted.ts() <= LANE_BREATH)
+                .and_then(|accepted| accepted.known(grammar)?.facts.client_id);
             return client.is_some_and(|client| accepted.is_some_and(|accepted| accepted.as_bytes() == client));
         }
         if rule.after_closed {
