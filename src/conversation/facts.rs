@@ -1,7 +1,5 @@
 //! What is known of one connection, collected from its records.
 
-mod later;
-
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -269,7 +267,12 @@ impl Facts {
         fill(&mut self.sent, other.sent);
         fill(&mut self.client_name, other.client_name);
         fill(&mut self.username, other.username);
-        self.respell();
+        if let Some(sent) = &self.sent {
+            let (id, username) = &**sent;
+            self.client_id = self.client_id.take().map(|_| id.clone());
+            // Where it sent none, the one that the records show is the certificate's.
+            self.username = self.username.take().map(|shown| username.clone().unwrap_or(shown));
+        }
         self.no_username |= other.no_username && self.username.is_none();
         fill(&mut self.client_ip, other.client_ip);
         fill(&mut self.client_port, other.client_port);
@@ -289,6 +292,12 @@ impl Facts {
         }
         fill(&mut self.password_provided, other.password_provided);
         self.connect |= other.connect;
+    }
+
+    /// Adds what a later record of the same connection says: what is known already counts only where that one does not say it.
+    pub fn add_later(&mut self, later: Facts) {
+        let known = std::mem::replace(self, later);
+        self.add(known);
     }
 
     /// Whether both can be the same connection.

@@ -96,7 +96,7 @@ pub struct Joiner {
     /// The time of the record that is looked at.
     #[serde(skip)]
     now: Millis,
-    /// The memory of one before.
+    /// The memory of an acceptance that is over.
     #[serde(skip)]
     spare: Option<Box<AsHeard>>,
     /// The last record ended a connection without a word.

@@ -83,8 +83,8 @@ impl Engine {
 
     /// The next line that a rule may take; an empty one behind the last if there is none. None: what stands here must be looked at,
     /// whatever it is.
-    fn next_hit(&self, bytes: &[u8], at: usize, ahead: &mut Option<Range<usize>>) -> Option<Range<usize>> {
-        let prefilter = self.prefilter.as_ref()?;
+    fn next_hit(&self, bytes: &[u8], at: usize, ahead: &mut Option<(Need, Range<usize>)>) -> Option<Range<usize>> {
+        let (prefilter, need) = (self.prefilter.as_ref()?, self.need());
         if !self.unwrapper.searchable() || self.streams.list.iter().any(|writer| writer.stream.needs_every_line()) {
             return None;
         }
@@ -93,12 +93,13 @@ impl Engine {
             if !self.unwrapper.is_one_writers() || self.streams.list.len() != 1 {
                 return None;
             }
-            if let Some(hit) = ahead.as_ref().filter(|hit| hit.start >= at) {
+            // What was found before the record that is gathered was known may not be all that is looked for after it.
+            if let Some((_, hit)) = ahead.as_ref().filter(|(of, hit)| *of == need && hit.start >= at) {
                 return Some(hit.clone());
             }
         }
-        let hit = prefilter.next_line(bytes, at, self.unwrapper.hides(), self.need()).unwrap_or(bytes.len()..bytes.len());
-        *ahead = Some(hit.clone());
+        let hit = prefilter.next_line(bytes, at, self.unwrapper.hides(), need).unwrap_or(bytes.len()..bytes.len());
+        *ahead = Some((need, hit.clone()));
         Some(hit)
     }
 
@@ -186,4 +187,65 @@ fn line_at(bytes: &[u8], at: usize) -> Range<usize> {
 /// How many lines stand here; the last may lack its end.
 fn lines(bytes: &[u8]) -> u64 {
     bytecount::count(bytes, b'\n') as u64 + u64::from(bytes.last().is_some_and(|byte| *byte != b'\n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::Options;
+    use crate::grammar::{Texts, load};
+
+    const GRAMMAR: &str = r#"
+format = 1
+name = "gathered"
+title = "Gathered"
+detect = ["[{_}] was refused"]
+header = ["{time:%Y-%m-%d %H:%M:%S} {message}"]
+
+[record]
+continues = "unstamped"
+
+[[rule]]
+name = "why"
+match = "reason for this: {words}"
+outcome = "context"
+reason = ["other"]
+
+[[rule]]
+name = "ended"
+match = "[{_}] went away"
+outcome = "ended"
+
+[[rule]]
+name = "refused"
+match = "[{client_id}] was refused"
+outcome = "refused"
+reason = ["other"]
+
+[[sample]]
+log = "2026-11-23 15:00:00 [a] was refused"
+rows = []
+"#;
+
+    /// A record of which it is not known yet that it is whole makes the end of a session count.
+    #[test]
+    fn the_end_of_a_session_counts_while_a_record_waits() {
+        let (grammar, _) = load("gathered.toml", GRAMMAR, &Arc::<Texts>::default()).unwrap_or_else(|faults| panic!("{faults}"));
+        let grammar = Arc::new(grammar);
+        let line = |text: &str| format!("2026-11-23 15:00:00 {text}\n");
+        let log = [line("nothing").repeat(9), line("reason for this: no"), line("[b] went away"), line("[a] was refused")].concat();
+        let reasons = |mut engine: Engine| {
+            let mut out = Vec::new();
+            engine.feed(log.as_bytes(), 0, &mut out);
+            engine.finish(&mut out);
+            let reason = |attempt| if let Attempt::Refused(row) = attempt { Some(row.reason.to_string()) } else { None };
+            out.into_iter().filter_map(reason).collect::<Vec<_>>()
+        };
+        let options = Options::default;
+        assert!(Engine::new(Arc::clone(&grammar), options()).prefilter.is_some());
+        assert_eq!(reasons(Engine::new(Arc::clone(&grammar), options())), ["Other"]);
+        assert_eq!(reasons(Engine::without_prefilter(grammar, options())), ["Other"]);
+    }
 }

@@ -175,8 +175,7 @@ impl Multiline {
             && !fits(&self.unless)
     }
 
-    /// Whether this message ends as a whole record does.
-    pub(super) fn has_end(&self, message: &[u8]) -> bool {
+    fn has_end(&self, message: &[u8]) -> bool {
         self.ends.as_ref().is_some_and(|ends| message.ends_with(ends))
     }
 

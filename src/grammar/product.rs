@@ -51,8 +51,8 @@ pub struct Grammar {
     pub rules: Vec<Rule>,
     /// Which of them a message can be for.
     pub(super) index: Index,
-    /// The ends of records after which lines go on with them or repeat a client's words.
-    pub(super) openers: Vec<Ends>,
+    /// The ends of records after which lines go on with them or repeat a client's words, and how one ends that is whole.
+    pub(super) openers: Vec<(Ends, Option<Vec<u8>>)>,
     /// The cases that the grammar carries.
     pub samples: Vec<Sample>,
     /// The texts of TLS libraries that rules refer to.
@@ -114,13 +114,8 @@ impl Grammar {
     #[inline]
     pub fn opens(&self, message: &[u8]) -> bool {
         let sample = ends::Sample::of(message);
-        self.openers.iter().any(|ends| ends.fit(sample)) && self.may_open(message)
-    }
-
-    fn may_open(&self, message: &[u8]) -> bool {
-        let goes_on = |form: &Multiline| form.first.may_fit(message) && !form.has_end(message);
-        let mut echoed = self.echoes.iter().flat_map(|form| &form.after);
-        self.multiline.iter().any(goes_on) || echoed.any(|pattern| pattern.may_fit(message))
+        let whole = |end: &Option<Vec<u8>>| end.as_ref().is_some_and(|end| message.ends_with(end));
+        self.openers.iter().any(|(ends, end)| ends.fit(sample) && !whole(end))
     }
 
     /// The form of record of several lines that this message begins and does not end.

@@ -109,8 +109,8 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
     let multiline: Vec<Multiline> =
         top.tables(reader, "multiline").into_iter().filter_map(|(table, span)| multiline(reader, table, span, framing.is_some())).collect();
     let echoes: Vec<EchoForm> = top.tables(reader, "echo").into_iter().filter_map(|(table, span)| echo(reader, table, span)).collect();
-    let openers = multiline.iter().map(|form| &form.first).chain(echoes.iter().flat_map(|form| &form.after));
-    let openers = openers.map(|matcher| matcher.ends).collect();
+    let begun = multiline.iter().map(|form| (form.first.ends, form.ends.clone()));
+    let openers = begun.chain(echoes.iter().flat_map(|form| form.after.iter().map(|matcher| (matcher.ends, None)))).collect();
     let endings = endings(reader, &mut top);
     let logs = top.texts(reader, "logs").into_iter().map(|text| text.value).collect();
     let mut rules: Vec<Rule> = Vec::new();
