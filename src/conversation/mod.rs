@@ -3,7 +3,8 @@
 //! `facts` is what is known of a connection, `open` the connections without an outcome, `keyed` the conversations whose records
 //! name them, `lanes` the records that wait for the next one, `sessions` who is connected, `quote` a line that may be evidence, `reason` narrows why a connection failed, `refusal` makes a row of a finished one.
 //! `joiner` decides what a record does: `joiner/applies` whether its rule may, `joiner/by_key` for records that name their
-//! conversation, `joiner/waiting` for those that wait for others, `joiner/ends` for those that end a connection, `joiner/refused` for what waits for these, `joiner/strangers`
+//! conversation, `joiner/waiting` for those that wait for others, `joiner/ends` for those that end a connection, `joiner/refused` for what waits for these, `joiner/usual` for connects
+//! that concern nobody else, `joiner/strangers`
 //! for what a torn record leaves in doubt; `joiner/merge` puts records together. Three kinds of join, from certain to deduced: by key
 //! (both records name the connection), by adjacency (the product writes them in one breath), by elimination (only one connection can
 //! be meant).
@@ -13,6 +14,7 @@ mod joiner;
 mod keyed;
 mod lanes;
 mod open;
+mod owed;
 mod quote;
 pub(crate) mod reason;
 mod refusal;

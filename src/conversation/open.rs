@@ -59,6 +59,7 @@ pub struct Open {
     /// Connections that are gone while nobody knows which.
     owed: usize,
     /// The same among the connections of one address.
+    #[serde(with = "super::owed")]
     owed_by_address: BTreeMap<Option<IpAddr>, usize>,
     /// The broker stands behind a terminator: connections of one address are not one client's.
     #[serde(default)]
