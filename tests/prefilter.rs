@@ -239,7 +239,83 @@ fn texts_that_docker_splits_are_put_together() {
     assert_eq!(found.len(), 2);
 }
 
+/// What a busy Mosquitto writes of connects: most are opened and accepted one after the other, some among others, some never, some twice.
+fn connects() -> impl Strategy<Value = String> {
+    const PEERS: [&str; 7] =
+        ["192.0.2.1:5001", "192.0.2.1:5002", "192.0.2.2:5001", "2001:db8::7:1:5555", "[2001:db8::7]:5001", "192.0.2.3", "/run/x.sock"];
+    const IDS: [&str; 8] = ["a", "b", "<unknown>", "", "x (p2, c1, k60, u'y').", "é", "192.0.2.1", "c) disconnected, not authorised."];
+    const OTHERS: [&str; 13] = [
+        "Received PUBLISH from a (d0, q0, r0, m0, 'x', ... (2 bytes))",
+        "Sending CONNACK to a (0, 5)",
+        "Client a disconnected, not authorised.",
+        "Client b disconnected, not authorised.",
+        "Client <unknown> disconnected: Protocol error.",
+        "Client <unknown> closed its connection.",
+        "Client a disconnected.",
+        "Received SUBSCRIBE from a",
+        "\tsite/1 (QoS 0)",
+        "OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed",
+        "mosquitto version 2.0.22 starting",
+        "Opening websockets listen socket on port 9001.",
+        "No will message specified.",
+    ];
+    let opened = |peer: &str, port: u16| format!("New connection from {peer} on port {port}.");
+    let accepted = |peer: &str, id: &str, user: bool| {
+        format!("New client connected from {peer} as {id} (p2, c1, k60{}).", if user { ", u'ops'" } else { "" })
+    };
+    let one = (prop::sample::select(&PEERS[..]), prop::sample::select(&IDS[..]), any::<bool>(), any::<bool>());
+    let other = prop::sample::select(&OTHERS[..]);
+    let group = (one, other, 0..12u8, 0..4u8).prop_map(move |((peer, id, tls, user), other, kind, second)| {
+        let (opened, accepted) = (opened(peer, if tls { 8883 } else { 1883 }), accepted(peer, id, user));
+        let lines = match kind {
+            0..=4 => vec![opened, accepted],
+            5 => vec![opened, other.to_owned(), accepted],
+            6 => vec![opened],
+            7 => vec![accepted],
+            8 => vec![opened.clone(), opened, accepted],
+            9 => vec![opened, accepted, other.to_owned()],
+            10 => vec![opened, accepted[..accepted.len() / 2].to_owned()],
+            _ => vec![other.to_owned()],
+        };
+        lines.into_iter().map(|line| format!("179544602{second}: {line}\n")).collect::<String>()
+    });
+    prop::collection::vec(group, 0..40).prop_map(|groups| groups.concat())
+}
+
+/// The conversations that an engine remembers.
+fn conversations(engine: &Engine) -> Vec<serde_json::Value> {
+    let state = serde_json::to_value(engine.state()).unwrap();
+    state["streams"].as_array().unwrap().iter().map(|stream| stream[1]["joiner"].clone()).collect()
+}
+
 proptest! {
+    /// A connection that is opened and accepted at once leaves behind what it does where each record is read for itself.
+    #[test]
+    fn usual_connects_leave_the_same_behind(log in connects(), behind in any::<bool>()) {
+        let grammar = grammars().into_iter().find(|grammar| grammar.name == "mosquitto").unwrap();
+        // In one log the prefilter shows nothing of what is usual, in the other all lines are looked at one by one.
+        let engine = |of: fn(Arc<Grammar>, Options) -> Engine| {
+            let mut engine = of(Arc::clone(&grammar), Options::default());
+            engine.set_behind(behind);
+            engine
+        };
+        let (mut whole, mut single) = (engine(Engine::new), engine(Engine::without_prefilter));
+        let known = "1795446019: New connection from 192.0.2.9:1 on port 1883.\n1795446019: New client connected from 192.0.2.9:1 as z (p2, c1, k60).\n";
+        let start = [known, &"1795446019: No will message specified.\n".repeat(8), known].concat();
+        let (mut by_whole, mut by_single) = (Vec::new(), Vec::new());
+        for piece in [start.as_bytes(), log.as_bytes()] {
+            whole.feed(piece, READ_AT, &mut by_whole);
+            single.feed(piece, READ_AT, &mut by_single);
+        }
+        prop_assert_eq!(&by_whole, &by_single);
+        prop_assert_eq!(conversations(&whole), conversations(&single));
+        let told = |engine: &Engine| (engine.stats().lines, engine.stats().accepted, engine.stats().refused, engine.stats().evicted);
+        prop_assert_eq!(told(&whole), told(&single));
+        whole.finish(&mut by_whole);
+        single.finish(&mut by_single);
+        prop_assert_eq!(by_whole, by_single);
+    }
+
     #[test]
     fn arbitrary_logs_in_arbitrary_pieces(lines in prop::collection::vec(line(), 0..60), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
         let lines: Vec<Vec<u8>> = lines.into_iter().map(|mut line| {

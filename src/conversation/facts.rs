@@ -1,5 +1,6 @@
 //! What is known of one connection, collected from its records.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -137,7 +138,7 @@ impl Facts {
         let value = || decode::value(kind, raw);
         let some = || value().filter(|bytes| !bytes.is_empty()).map(text);
         match fact {
-            Fact::ClientId => self.client_id = value().filter(|id| !id.is_empty() && !grammar.is_nobody(id)).map(text),
+            Fact::ClientId => self.client_id = client_id(grammar, value()),
             Fact::Username => {
                 let name = value();
                 self.no_username = name.as_ref().is_none_or(|name| grammar.is_no_username(name));
@@ -173,6 +174,11 @@ impl Facts {
         {
             *id = format!("{start}\n{end}");
         }
+    }
+
+    /// The client ID alone, in a record that shows it as it is.
+    pub fn client_id(grammar: &Grammar, heard: &Heard<'_>) -> Option<String> {
+        client_id(grammar, heard.value(Fact::ClientId))
     }
 
     /// What cannot be certain in a record with these facts: how a name was encoded, where a long one ends, what somebody claims.
@@ -333,6 +339,10 @@ impl Facts {
             self.client_ip = ip(name.as_bytes());
         }
     }
+}
+
+fn client_id(grammar: &Grammar, value: Option<Cow<'_, [u8]>>) -> Option<String> {
+    value.filter(|id| !id.is_empty() && !grammar.is_nobody(id)).map(text)
 }
 
 /// Bytes of the log as text: what is no UTF-8 becomes a replacement character, and no text is longer than MQTT allows.

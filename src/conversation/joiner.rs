@@ -10,6 +10,7 @@ mod merge;
 mod refused;
 mod said;
 mod strangers;
+mod usual;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use self::accepted::{Accepted, AsHeard};
+use self::accepted::{Accepted, AsHeard, Opening};
 use self::merge::*;
 pub use self::said::{Effect, Said};
 use super::facts::Facts;

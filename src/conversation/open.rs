@@ -146,7 +146,7 @@ impl Open {
             self.owed = self.owed.saturating_sub(1);
         }
         self.count += 1;
-        if self.list.len() >= MAX_OPEN {
+        if self.is_full() {
             self.list.remove(0);
             self.evicted += 1;
             self.complete = false;
@@ -163,6 +163,19 @@ impl Open {
         };
         self.list.push(opened);
         again
+    }
+
+    /// Whether the oldest must make room for the next.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= MAX_OPEN
+    }
+
+    /// A connection was opened, and taken before anybody asked for it: those that are listed are slower.
+    pub(super) fn went_by(&mut self) {
+        self.count += 1;
+        for slower in &mut self.list {
+            slower.passed = true;
+        }
     }
 
     /// Nobody asks for this one any more: the next one takes its memory.

@@ -44,6 +44,7 @@ impl Engine {
                 continue;
             }
             let hit = if at < wanted { None } else { self.next_hit(bytes, at, &mut ahead) };
+            let found = hit.is_some();
             let next = match (hit, &grammar.framing) {
                 (None, _) => line_at(bytes, at),
                 (Some(hit), _) if hit.start == at => hit,
@@ -76,9 +77,38 @@ impl Engine {
                 break;
             }
             at = next.end;
-            self.line(&bytes[next], read_at, out, None);
+            match if found { self.usual(bytes, &next, read_at, out, &mut ahead) } else { None } {
+                Some(end) => at = end,
+                None => self.line(&bytes[next], read_at, out, None),
+            }
             each(out);
         }
+    }
+
+    /// Takes in the line that opens a connection and the one that accepts its client, where this and the next that counts are that. Where the
+    /// second ends.
+    fn usual(
+        &mut self,
+        bytes: &[u8],
+        opened: &Range<usize>,
+        read_at: Millis,
+        out: &mut Vec<Attempt>,
+        ahead: &mut Option<(Need, Range<usize>)>,
+    ) -> Option<usize> {
+        let line = |range: &Range<usize>| bytes[range.clone()].strip_suffix(b"\n");
+        let [writer] = self.streams.list.as_mut_slice() else { return None };
+        let opening = line(opened).filter(|line| self.unwrapper.is_plain(line))?;
+        let opening = writer.stream.opening(&self.grammar, opening, (&self.options.zone, self.reference, read_at))?;
+        let accepted = self.next_hit(bytes, opened.end, ahead)?;
+        let acceptance = line(&accepted).filter(|line| self.unwrapper.is_plain(line))?;
+        if self.tells_echoes() && unechoed(&self.grammar.echoes, bytes, opened.end, &accepted) < accepted.start {
+            return None;
+        }
+        let Engine { grammar, options, streams, stats, reference: near, .. } = self;
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut false, near };
+        streams.list.first_mut()?.stream.accepted(&opening, acceptance, read_at, &mut around)?;
+        self.stats.lines += 2 + lines(&bytes[opened.end..accepted.start]);
+        Some(accepted.end)
     }
 
     /// The next line that a rule may take; an empty one behind the last if there is none. None: what stands here must be looked at,
@@ -88,15 +118,13 @@ impl Engine {
         if !self.unwrapper.searchable() || self.streams.list.iter().any(|writer| writer.stream.needs_every_line()) {
             return None;
         }
-        if self.grammar.framing.is_some() {
-            // Lines of several writers stand among each other.
-            if !self.unwrapper.is_one_writers() || self.streams.list.len() != 1 {
-                return None;
-            }
-            // What was found before the record that is gathered was known may not be all that is looked for after it.
-            if let Some((_, hit)) = ahead.as_ref().filter(|(of, hit)| *of == need && hit.start >= at) {
-                return Some(hit.clone());
-            }
+        // Lines of several writers stand among each other.
+        if self.grammar.framing.is_some() && (!self.unwrapper.is_one_writers() || self.streams.list.len() != 1) {
+            return None;
+        }
+        // What was found before the record that is gathered was known may not be all that is looked for after it.
+        if let Some((_, hit)) = ahead.as_ref().filter(|(of, hit)| *of == need && hit.start >= at) {
+            return Some(hit.clone());
         }
         let hit = prefilter.next_line(bytes, at, self.unwrapper.hides(), need).unwrap_or(bytes.len()..bytes.len());
         *ahead = Some((need, hit.clone()));

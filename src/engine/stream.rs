@@ -5,6 +5,7 @@ mod record;
 mod shown;
 mod torn;
 mod unfinished;
+mod usual;
 mod values;
 
 use jiff::tz::TimeZone;
@@ -23,7 +24,9 @@ use crate::record::{
 use crate::text::escaped;
 
 pub(super) use self::gathering::Place;
+use self::record::{NOTHING, when};
 use self::shown::*;
+use self::usual::Usual;
 use self::values::*;
 
 /// How much of a line is kept as evidence.
@@ -72,6 +75,7 @@ pub(super) struct Stream {
     /// Lines were lost: what was gathered does not go on.
     lost: bool,
     echo: Option<Echo>,
+    usual: Usual,
     pub(super) joiner: Joiner,
     /// The last record's time: what yearless stamps are read against.
     last_ts: Option<Millis>,

@@ -116,7 +116,7 @@ impl HeaderReader {
     /// The parts of a record that has the learned header, which is the usual one: nothing but a stamp. Only of the first header: no other can
     /// say more of the same stamp.
     #[inline]
-    fn as_before<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>) -> Option<Parts<'a>> {
+    pub fn as_before<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>) -> Option<Parts<'a>> {
         let Some((0, Some(format))) = &self.learned else { return None };
         let [Element::Time(_), Element::Literal(border), Element::Message] = grammar.headers.first()?.pattern.elements.as_slice() else {
             return None;

@@ -31,6 +31,8 @@ pub struct Hides {
     pub journal: bool,
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Lines that journalctl adds.
 const BANNERS: [&[u8]; 5] = [b"-- Boot ", b"-- Reboot --", b"-- Logs begin at ", b"-- Journal begins at ", b"-- No entries --"];
 
@@ -84,7 +86,7 @@ impl Unwrapper {
     /// when the file was last written.
     pub fn line<'a>(&'a mut self, line: &'a [u8], reference: Millis) -> Piece<'a> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         if self.learned.bare() {
             return if is_blob(line) { Piece::Unreadable } else { Piece::Whole(Unwrapped { text: line, ..Unwrapped::default() }) };
         }
@@ -123,6 +125,11 @@ impl Unwrapper {
     /// The log's lines are known to be in no wrapper.
     pub fn is_bare(&self) -> bool {
         self.learned.bare()
+    }
+
+    /// Whether this line, without its line end, is in no wrapper, and stands for itself as it is.
+    pub fn is_plain(&self, line: &[u8]) -> bool {
+        self.learned.bare() && !line.ends_with(b"\r") && !line.starts_with(BYTE_ORDER_MARK) && !is_blob(line)
     }
 
     /// All lines are one writer's, as far as the wrappers tell, and which wrappers there are is settled.

@@ -4,7 +4,7 @@
 use serde::{Deserializer, Serializer};
 
 use super::*;
-use crate::grammar::Captures;
+use crate::grammar::{Captures, Message};
 
 /// A client that was accepted.
 #[derive(Debug, Clone)]
@@ -24,6 +24,16 @@ pub(super) struct Known {
     pub(super) evidence: SmallVec<[Quote<'static>; 2]>,
 }
 
+/// Who opened the connection of a client that was accepted.
+pub(super) enum Opening<'a> {
+    /// Nobody knows.
+    Unknown,
+    /// One that was listed.
+    Listed(Box<Opened>),
+    /// One that was accepted at once, as its record says it: the message, and the line.
+    Told(&'a [u8], Quote<'a>),
+}
+
 /// What its record said, and that of its opening.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AsHeard {
@@ -34,24 +44,35 @@ pub(super) struct AsHeard {
     message: Vec<u8>,
     header: (Captures, Vec<u8>),
     opening: Option<Box<Opened>>,
+    /// The message and the line of an opening that was not listed.
+    told: (Vec<u8>, Option<Quote<'static>>),
     line: Option<Quote<'static>>,
 }
 
 impl Accepted {
     /// In the memory of one before it, if there is some.
-    pub(super) fn new(grammar: &Grammar, said: &Said<'_>, opening: Option<Box<Opened>>, spare: Option<Box<AsHeard>>) -> Option<Accepted> {
+    pub(super) fn new(grammar: &Grammar, said: &Said<'_>, opening: Opening<'_>, spare: Option<Box<AsHeard>>) -> Option<Accepted> {
         let rule = grammar.rules.iter().position(|rule| std::ptr::eq(rule, said.rule))?;
         let Heard { captures, bytes, header: (header, whole) } = said.heard;
         let mut heard = spare.unwrap_or_default();
-        (heard.ts, heard.rule, heard.captures, heard.header.0, heard.opening) = (said.ts, rule, *captures, *header, opening);
-        heard.message.clear();
-        heard.message.extend_from_slice(bytes);
+        (heard.ts, heard.rule, heard.captures, heard.header.0, heard.opening) = (said.ts, rule, *captures, *header, None);
+        keep(&mut heard.message, bytes);
         heard.header.1.clear();
         if header.facts().next().is_some() {
             heard.header.1.extend_from_slice(whole);
         }
-        let memory = heard.line.take().map(Quote::into_memory);
-        heard.line = Some(said.line.clone().kept_in(memory.unwrap_or_default()));
+        keep_line(&mut heard.line, Some(said.line.clone()));
+        match opening {
+            Opening::Unknown => keep_line(&mut heard.told.1, None),
+            Opening::Listed(opened) => {
+                keep_line(&mut heard.told.1, None);
+                heard.opening = Some(opened);
+            }
+            Opening::Told(message, line) => {
+                keep(&mut heard.told.0, message);
+                keep_line(&mut heard.told.1, Some(line));
+            }
+        }
         Some(Accepted::Heard(heard))
     }
 
@@ -64,7 +85,7 @@ impl Accepted {
 
     /// What is known of it. The grammar is the one that it was heard with.
     pub(super) fn known(&self, grammar: &Grammar) -> Option<Box<Known>> {
-        let AsHeard { ts, rule, captures, message, header, opening, line } = match self {
+        let AsHeard { ts, rule, captures, message, header, opening, told, line } = match self {
             Accepted::Heard(heard) => &**heard,
             Accepted::Known(known) => return Some(known.clone()),
         };
@@ -74,13 +95,30 @@ impl Accepted {
             facts.add(opened.facts);
             opened.line
         });
-        Some(Box::new(Known { ts: *ts, facts, evidence: opening.into_iter().chain(line.clone()).collect() }))
+        let told = told.1.clone().inspect(|_| {
+            if let Some((rule, captures)) = grammar.find(Message::plain(&told.0), |_, _| true) {
+                let heard = Heard { captures: &captures, bytes: &told.0, header: (&Captures::NONE, b"") };
+                facts.add(Facts::of(grammar, rule, &heard));
+            }
+        });
+        Some(Box::new(Known { ts: *ts, facts, evidence: opening.into_iter().chain(told).chain(line.clone()).collect() }))
     }
 
     /// The same, as it can be kept over a restart.
     pub(super) fn kept(&self, grammar: &Grammar) -> Option<Accepted> {
         self.known(grammar).map(Accepted::Known)
     }
+}
+
+/// In the memory of what was there before.
+fn keep(memory: &mut Vec<u8>, text: &[u8]) {
+    memory.clear();
+    memory.extend_from_slice(text);
+}
+
+fn keep_line(kept: &mut Option<Quote<'static>>, line: Option<Quote<'_>>) {
+    let memory = kept.take().map(Quote::into_memory);
+    *kept = line.map(|line| line.kept_in(memory.unwrap_or_default()));
 }
 
 impl Joiner {

@@ -36,18 +36,25 @@ impl Joiner {
         let by_address = nameless && (facts.client_ip.is_some() || said.rule.elimination);
         let found =
             if by_address { self.find(&facts, said.ts, settings) } else { self.open.take(&facts).map_or(Found::Nobody, Found::Certain) };
-        let mut opening = None;
+        let mut opening = Opening::Unknown;
         match found {
             Found::Certain(opened) => {
                 facts.client_ip = facts.client_ip.or(opened.facts.client_ip);
-                opening = Some(opened);
+                opening = Opening::Listed(opened);
             }
             // Accepted without ever having been listed: there are listeners whose connections the log does not show.
             Found::Nobody if self.open.is_complete() && !self.unlisted => self.open.incomplete(),
             _ => {}
         }
         self.known_now(settings, out);
-        let name = said.heard.raw(Fact::ClientId).unwrap_or_default();
+        self.knows(grammar, &said.heard);
+        self.tell_earlier(settings, &facts, out);
+        self.welcome(grammar, settings, said, (facts.client_id, forgeable), opening, out)
+    }
+
+    /// A client was accepted, of whatever name.
+    pub(super) fn knows(&mut self, grammar: &Grammar, heard: &Heard<'_>) {
+        let name = heard.raw(Fact::ClientId).unwrap_or_default();
         if name.is_empty() {
             self.sessions.lost()
         } else {
@@ -57,12 +64,23 @@ impl Joiner {
             self.nobody_taken = true;
             self.open.incomplete();
         }
-        self.tell_earlier(settings, &facts, out);
+    }
+
+    /// The client with this ID connected. True: the record may be a stranger's words.
+    pub(super) fn welcome(
+        &mut self,
+        grammar: &Grammar,
+        settings: &Settings,
+        said: &Said<'_>,
+        (client_id, forgeable): (Option<String>, bool),
+        opening: Opening<'_>,
+        out: &mut Vec<Attempt>,
+    ) -> Effect {
         let doubtful = said.heard.captures.ambiguous || forgeable;
         if said.rule.is_recalled {
             self.accepted = Accepted::new(grammar, said, opening, self.spare.take());
         }
-        match facts.client_id {
+        match client_id {
             Some(_) if doubtful => Effect::AcceptedUnclear,
             Some(client_id) => {
                 self.forget_guess(Some(&client_id));

@@ -141,6 +141,9 @@ impl Stream {
             // Most of what a busy log's literals nominate.
             return self.joiner.age(around.settings, ts, around.out);
         }
+        if values.is_none() {
+            self.usual.learn(grammar, rule, message.bytes, &captures);
+        }
         set(trace, |trace| trace.rule = Some((rule.name.clone(), facts_shown(grammar, &heard))));
         let said = Said {
             rule,
@@ -165,7 +168,7 @@ impl Stream {
 }
 
 /// No header.
-const NOTHING: (&Captures, &[u8]) = (&Captures::NONE, b"");
+pub(super) const NOTHING: (&Captures, &[u8]) = (&Captures::NONE, b"");
 
 /// What a record's own header says.
 struct Own<'a> {
@@ -196,7 +199,7 @@ impl<'a> Seen<'a> {
 
 /// The record's time: the broker's own stamp where it names its zone, else the wrapper's where that does, else the broker's,
 /// else the wrapper's, else the time of reading. True: it was deduced.
-fn when(own: Option<Stamp>, wrapper: Option<Stamp>, read_at: Millis) -> (Millis, bool) {
+pub(super) fn when(own: Option<Stamp>, wrapper: Option<Stamp>, read_at: Millis) -> (Millis, bool) {
     let zoned = |stamp: Option<Stamp>| stamp.filter(|stamp| stamp.zoned);
     match zoned(own).or(zoned(wrapper)).or(own).or(wrapper) {
         Some(stamp) => (stamp.millis, stamp.guessed),
