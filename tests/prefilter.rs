@@ -316,6 +316,18 @@ proptest! {
         prop_assert_eq!(by_whole, by_single);
     }
 
+    /// A crash, or a log that was cut while it was written to, leaves them.
+    #[test]
+    fn nuls_before_lines_change_nothing(log in connects(), nuls in prop::collection::vec(0..3usize, 1..9)) {
+        let grammar = grammars().into_iter().find(|grammar| grammar.name == "mosquitto").unwrap();
+        let lines = log.split_inclusive('\n').zip(nuls.iter().cycle());
+        let holey: String = lines.map(|(line, nuls)| ["\0".repeat(*nuls).as_str(), line].concat()).collect();
+        let read = |engine: Engine, log: &str| attempts(engine, &[log.as_bytes()]);
+        let whole = read(Engine::new(Arc::clone(&grammar), Options::default()), &log);
+        prop_assert_eq!(&read(Engine::new(Arc::clone(&grammar), Options::default()), &holey), &whole);
+        prop_assert_eq!(&read(Engine::without_prefilter(Arc::clone(&grammar), Options::default()), &holey), &whole);
+    }
+
     #[test]
     fn arbitrary_logs_in_arbitrary_pieces(lines in prop::collection::vec(line(), 0..60), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
         let lines: Vec<Vec<u8>> = lines.into_iter().map(|mut line| {

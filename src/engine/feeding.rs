@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::log_engine::Engine;
+use super::log_engine::{Engine, text_of};
 use super::prefilter::Need;
 use super::stream::{Place, Surroundings};
 use crate::grammar::{Continues, EchoForm, Framing};
@@ -172,7 +172,7 @@ impl Engine {
 
     /// Looks at a line that is no part of one, in a log of one writer, of which the wrappers are known: that changes nothing.
     fn see(&mut self, framing: &Framing, line: &[u8], read_at: Millis) -> Option<Seen> {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = text_of(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Engine { grammar, options, unwrapper, streams, stats, reference: near, .. } = self;
         let Piece::Whole(unwrapped) = unwrapper.line(line, near.unwrap_or(read_at)) else { return None };
@@ -192,6 +192,9 @@ impl Engine {
 /// Where to begin to read, so that it is known whether this line repeats a client's words: at the last line that surely does not, because
 /// neither it nor the line before it holds the text that stands between a client's words. For no line at all the next one is not known.
 fn unechoed(echoes: &[EchoForm], bytes: &[u8], from: usize, hit: &Range<usize>) -> usize {
+    if hit.start <= from {
+        return from;
+    }
     // Its first byte stands in few lines, and is found quicker than the whole of it.
     let holds = |line: &[u8], text: &[u8]| text.first().is_none_or(|byte| memchr::memchr(*byte, line).is_some());
     let between = |line: &[u8]| echoes.iter().any(|form| holds(line, &form.between));

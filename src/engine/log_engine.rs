@@ -140,7 +140,7 @@ impl Engine {
 
     /// Takes in one line, and says what became of it.
     pub fn line(&mut self, line: &[u8], read_at: Millis, out: &mut Vec<Attempt>, mut trace: Option<&mut Trace>) {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = text_of(line);
         let whole = line;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.stats.lines += 1;
@@ -231,6 +231,15 @@ impl Engine {
         if gap {
             self.gap();
         }
+    }
+}
+
+/// A line without its line end, and without the NULs that a hole in the file left before it: what reads a file at full speed does not look for them.
+pub(super) fn text_of(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match line.first() {
+        Some(0) => &line[line.iter().position(|byte| *byte != 0).unwrap_or(line.len())..],
+        _ => line,
     }
 }
 

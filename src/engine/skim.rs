@@ -3,7 +3,7 @@
 //! What such a line is goes by the one before it, so each must be looked at. But only at how it begins: the first that is something else ends
 //! it, and is searched like any other.
 
-use super::log_engine::Engine;
+use super::log_engine::{Engine, text_of};
 use crate::model::Millis;
 use crate::record::time::TimeContext;
 use crate::wrapper::Piece;
@@ -18,7 +18,7 @@ impl Engine {
             return None;
         }
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end + 1);
-        let line = bytes[at..end].strip_suffix(b"\n").unwrap_or(&bytes[at..end]);
+        let line = text_of(&bytes[at..end]);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Piece::Whole(unwrapped) = unwrapper.line(line, near.unwrap_or(read_at)) else { return None };
         let reference = writer.stream.last_ts().or(*near).unwrap_or(read_at);

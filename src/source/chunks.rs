@@ -20,8 +20,8 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    pub(crate) fn new(max_line: usize) -> Chunks {
-        Chunks { cutter: Cutter::new(max_line), buf: Vec::new(), filled: 0 }
+    pub(crate) fn new(cutter: Cutter) -> Chunks {
+        Chunks { cutter, buf: Vec::new(), filled: 0 }
     }
 
     /// Reads once, at most `CHUNK` bytes, and hands over what is whole. Returns how many bytes were read, none at the end,

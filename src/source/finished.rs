@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::chunks::Chunks;
+use super::lines::Cutter;
 use super::packed::inflate_ahead;
 
 /// What went wrong with a finished log or a stream.
@@ -64,11 +65,11 @@ impl Finished {
     fn new(path: PathBuf, raw: impl Read + Send + 'static, total: Option<u64>, max_line: usize) -> io::Result<Finished> {
         let read = Arc::new(AtomicU64::new(0));
         let reader = inflate_ahead(Counted { raw, read: Arc::clone(&read) })?;
-        Ok(Finished { path, reader, chunks: Chunks::new(max_line), total, read, ended: false })
+        Ok(Finished { path, reader, chunks: Chunks::new(Cutter::leaving_nuls(max_line)), total, read, ended: false })
     }
 
     /// Reads one piece and hands its whole lines to `each`, in order, perhaps in several calls; the last line of the log may
-    /// lack its end. Returns false at the end of the log.
+    /// lack its end. NULs before a line may be left: an engine takes them off. Returns false at the end of the log.
     ///
     /// # Errors
     /// When the log cannot be read on. What came before, including an incomplete last line, was handed over.

@@ -8,6 +8,9 @@ pub(crate) struct Cutter {
     max_line: usize,
     /// Inside a line that was too long: what comes belongs to it up to the next line end.
     pub(crate) skipping: bool,
+    /// NULs before lines are left where they are, unless a line is looked at for something else: whoever reads the lines takes them off, and
+    /// that saves another look at each byte.
+    leaves_nuls: bool,
     /// What was not handed over as it stood. Lines and bytes are counted by who takes them: replay needs no count.
     pub(crate) tally: Tally,
     scratch: Vec<u8>,
@@ -39,7 +42,12 @@ impl Tally {
 
 impl Cutter {
     pub(crate) fn new(max_line: usize) -> Cutter {
-        Cutter { max_line: max_line.max(1), skipping: false, tally: Tally::default(), scratch: Vec::new() }
+        Cutter { max_line: max_line.max(1), skipping: false, leaves_nuls: false, tally: Tally::default(), scratch: Vec::new() }
+    }
+
+    /// The same, for what goes to an engine: it takes NULs off the lines that it looks at.
+    pub(crate) fn leaving_nuls(max_line: usize) -> Cutter {
+        Cutter { leaves_nuls: true, ..Cutter::new(max_line) }
     }
 
     /// The longest line that is handed over whole.
@@ -58,7 +66,7 @@ impl Cutter {
         }
         let end = memrchr(b'\n', &data[at..]).map_or(at, |last| at + last + 1);
         let whole = &data[at..end];
-        if whole.len() <= self.max_line + 1 && memchr(0, whole).is_none() {
+        if whole.len() <= self.max_line + 1 && (self.leaves_nuls || memchr(0, whole).is_none()) {
             self.emit(whole, out);
         } else {
             self.one_by_one(whole, out);

@@ -72,7 +72,7 @@ impl Part {
         let meta = file.metadata()?;
         let is_packed = unpacked(path.file_name().unwrap_or_default().as_encoded_bytes()).1;
         let (body, size) = match is_packed {
-            true => (Body::Packed(packed::inflate(file)?, Chunks::new(max_line)), 0),
+            true => (Body::Packed(packed::inflate(file)?, Chunks::new(Cutter::new(max_line))), 0),
             false => (Body::Plain(file, Cutter::new(max_line)), meta.len()),
         };
         Ok(Part {

@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use super::chunks::Chunks;
 use super::doorbell::Bell;
 use super::finished::SourceError;
+use super::lines::Cutter;
 use super::spec::{LogState, LogStatus, Progress, Sink};
 use crate::model::Millis;
 
@@ -86,7 +87,7 @@ impl Stream {
         let thread = std::thread::Builder::new().name("stream".into());
         // The thread ends with its input, or when nobody takes its pieces any more; until then it may wait in a read, so it is
         // not joined.
-        let started = thread.spawn(move || run(&sender, &mut Chunks::new(max_line)));
+        let started = thread.spawn(move || run(&sender, &mut Chunks::new(Cutter::new(max_line))));
         started.map_err(|error| SourceError::Open { path: log.clone(), error })?;
         let status = LogStatus::new(log.clone(), LogState::Following);
         Ok(Stream { log, pieces, ended: false, status })

@@ -46,6 +46,8 @@ const BANNERS: [&[u8]; 5] = [b"-- Boot ", b"-- Reboot --", b"-- Logs begin at ",
 pub struct Unwrapper {
     stamps: Stamps,
     learned: Learned,
+    /// Of that, what is asked for at each line: the log's lines are known to be in no wrapper.
+    bare: bool,
     parts: Parts,
     ended: Held,
     buffers: [Vec<u8>; Kind::DEEPEST + 1],
@@ -68,6 +70,7 @@ impl Unwrapper {
     pub fn restore(zone: TimeZone, snapshot: Snapshot) -> Unwrapper {
         Unwrapper {
             stamps: Stamps::new(zone),
+            bare: snapshot.learned.bare(),
             learned: snapshot.learned,
             parts: snapshot.parts.restored(),
             ended: Held::default(),
@@ -87,7 +90,8 @@ impl Unwrapper {
     pub fn line<'a>(&'a mut self, line: &'a [u8], reference: Millis) -> Piece<'a> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
-        if self.learned.bare() {
+        self.bare = self.is_bare();
+        if self.bare {
             return if is_blob(line) { Piece::Unreadable } else { Piece::Whole(Unwrapped { text: line, ..Unwrapped::default() }) };
         }
         if line.starts_with(b"-- ")
@@ -113,33 +117,33 @@ impl Unwrapper {
 
     /// Learns the log's wrappers anew. Parts of split lines are kept.
     pub fn forget(&mut self) {
-        self.learned = Learned::default();
+        (self.learned, self.bare) = (Learned::default(), false);
     }
 
     /// The log's wrappers are known: the raw bytes may be searched for what is of interest, and the other lines left out, but for those
     /// that [`Unwrapper::hides`] tells. Otherwise every line is needed, because a part of a text is held.
     pub fn searchable(&self) -> bool {
-        self.learned.settled() && self.learned.nameless_settled() && !self.parts.any()
+        (self.bare || self.learned.settled() && self.learned.nameless_settled()) && !self.parts.any()
     }
 
     /// The log's lines are known to be in no wrapper.
     pub fn is_bare(&self) -> bool {
-        self.learned.bare()
+        self.bare || self.learned.bare()
     }
 
     /// Whether this line, without its line end, is in no wrapper, and stands for itself as it is.
     pub fn is_plain(&self, line: &[u8]) -> bool {
-        self.learned.bare() && !line.ends_with(b"\r") && !line.starts_with(BYTE_ORDER_MARK) && !is_blob(line)
+        self.is_bare() && !line.ends_with(b"\r") && !line.starts_with(BYTE_ORDER_MARK) && !is_blob(line)
     }
 
     /// All lines are one writer's, as far as the wrappers tell, and which wrappers there are is settled.
     pub fn is_one_writers(&self) -> bool {
-        self.learned.bare() || self.learned.one_writer()
+        self.is_bare() || self.learned.one_writer()
     }
 
     /// Which lines may hold a text that does not stand in them in plain words.
     pub fn hides(&self) -> Hides {
-        if self.learned.bare() {
+        if self.is_bare() {
             return Hides::default();
         }
         Hides { long: self.learned.splitting().then_some(SHORTEST_SPLIT), journal: self.learned.journal() }
