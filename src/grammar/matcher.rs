@@ -9,7 +9,8 @@ use super::captures::Captures;
 use super::ends::{Ends, Sample};
 use super::fact::Fact;
 use super::pattern::Pattern;
-use super::walk::{Capture, Reached, Step, Walk, steps};
+use super::step::{Capture, Step, steps};
+use super::walk::{Reached, Walk};
 
 /// A pattern made ready to run: its readings, with and without each part that may be missing.
 #[derive(Debug, Clone)]

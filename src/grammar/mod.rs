@@ -19,6 +19,7 @@ mod pattern;
 mod product;
 mod reader;
 mod rule;
+mod step;
 mod texts;
 mod usual;
 mod values;

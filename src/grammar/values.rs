@@ -13,8 +13,19 @@ use nom::{IResult, Parser};
 use super::decode;
 use super::fact::Kind;
 
+/// Any bytes are a value of such a kind.
+#[inline]
+fn takes_all(kind: Kind) -> bool {
+    matches!(kind, Kind::Text | Kind::More | Kind::Latin1 | Kind::Printed | Kind::Structured)
+}
+
 /// How long a capture of this kind could be at the most.
+#[inline]
 pub(crate) fn longest(kind: Kind, input: &[u8]) -> usize {
+    if takes_all(kind) { input.len() } else { run_of(kind, input) }
+}
+
+fn run_of(kind: Kind, input: &[u8]) -> usize {
     let run = |accept: fn(u8) -> bool| input.iter().position(|byte| !accept(*byte)).unwrap_or(input.len());
     match kind {
         Kind::Text
@@ -56,8 +67,13 @@ pub(super) fn whole(kind: Kind, input: &[u8]) -> Option<(usize, (usize, usize))>
             length
         }
         Kind::Port => {
-            let length = digits(input, 5);
-            if !is_port(&input[..length]) {
+            let (mut number, mut length) = (0_u32, 0);
+            while length < 5
+                && let Some(digit @ b'0'..=b'9') = input.get(length)
+            {
+                (number, length) = (number * 10 + u32::from(digit - b'0'), length + 1);
+            }
+            if number > u32::from(u16::MAX) {
                 return None;
             }
             length
@@ -72,7 +88,12 @@ pub(super) fn whole(kind: Kind, input: &[u8]) -> Option<(usize, (usize, usize))>
 }
 
 /// Whether these bytes, all of them, are a value of this kind; where the value starts in them, and its length.
+#[inline]
 pub(crate) fn accepts(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
+    if takes_all(kind) { Some((0, bytes.len())) } else { inside(kind, bytes) }
+}
+
+fn inside(kind: Kind, bytes: &[u8]) -> Option<(usize, usize)> {
     let whole = |fits: bool| fits.then_some((0, bytes.len()));
     match kind {
         Kind::Text | Kind::More | Kind::Latin1 | Kind::Printed | Kind::Structured => Some((0, bytes.len())),
@@ -150,20 +171,36 @@ pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
 
 /// Four numbers up to 255 without needless noughts: what nearly all addresses are.
 fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
-    let (mut address, mut octet, mut digits, mut dots) = (0_u32, 0_u32, 0_u32, 0_u32);
-    // No number has more than three digits, and one of two or three is not less than 10 or 100.
-    let fits = |octet: u32, digits: u32| matches!((digits, octet), (1, _) | (2, 10..) | (3, 100..=255));
-    for byte in bytes {
-        let digit = u32::from(byte.wrapping_sub(b'0'));
-        if digit < 10 {
-            (octet, digits) = (octet.wrapping_mul(10).wrapping_add(digit), digits + 1);
-        } else if *byte == b'.' && fits(octet, digits) {
-            (address, octet, digits, dots) = (address << 8 | octet, 0, 0, dots + 1);
-        } else {
+    ipv4_before(bytes).filter(|(_, length)| *length == bytes.len()).map(|(address, _)| address)
+}
+
+/// The IPv4 address with which a text begins, and its length.
+#[inline]
+pub(super) fn ipv4_before(bytes: &[u8]) -> Option<(Ipv4Addr, usize)> {
+    let (mut address, mut rest) = (0_u32, bytes);
+    for place in 0..4 {
+        if place > 0 {
+            let [b'.', after @ ..] = rest else { return None };
+            rest = after;
+        }
+        let [first @ b'0'..=b'9', after @ ..] = rest else { return None };
+        let mut octet = u32::from(first - b'0');
+        rest = after;
+        // A nought stands alone.
+        if octet > 0
+            && let [second @ b'0'..=b'9', after @ ..] = rest
+        {
+            (octet, rest) = (octet * 10 + u32::from(second - b'0'), after);
+            if let [third @ b'0'..=b'9', after @ ..] = rest {
+                (octet, rest) = (octet * 10 + u32::from(third - b'0'), after);
+            }
+        }
+        if octet > 255 {
             return None;
         }
+        address = address << 8 | octet;
     }
-    (dots == 3 && fits(octet, digits)).then(|| Ipv4Addr::from_bits(address << 8 | octet))
+    Some((Ipv4Addr::from_bits(address), bytes.len() - rest.len()))
 }
 
 fn tuple(address: &str) -> Option<IpAddr> {
@@ -186,10 +223,28 @@ mod tests {
             prop_assert_eq!(ip(text.as_bytes()), text.parse().ok());
         }
 
+        /// What the walk relies on: where an IPv4 address ends, so does every address that begins with it, unless a scope follows.
+        #[test]
+        fn no_longer_address_begins_with_an_ipv4_address(text in "[12]?[0-9]{1,2}(\\.[0-9]{1,3}){3}[:,\\]/@ af][0-9a-f:.,%\\[\\] ]{0,20}") {
+            let text = text.as_bytes();
+            if let Some((address, length)) = ipv4_before(text) {
+                prop_assert_eq!(ip(&text[..length]), Some(IpAddr::V4(address)));
+                for longer in length + 1..=text.len() {
+                    for kind in [Kind::Ip, Kind::Peer] {
+                        prop_assert_eq!(accepts(kind, &text[..longer]), None);
+                    }
+                }
+            }
+        }
+
         #[test]
         fn ports_and_numbers_are_those_of_the_standard_library(text in "-?[0-9]{0,6}[-x]?") {
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
             prop_assert_eq!(accepts(Kind::Port, text.as_bytes()).is_some(), digits && text.len() < 6 && text.parse::<u16>().is_ok());
+            if digits && !text.is_empty() {
+                let length = text.len().min(5);
+                prop_assert_eq!(whole(Kind::Port, text.as_bytes()).is_some(), text[..length].parse::<u16>().is_ok());
+            }
             prop_assert_eq!(accepts(Kind::Int, text.as_bytes()).is_some(), text.parse::<i64>().is_ok());
         }
 

@@ -2,92 +2,13 @@
 
 use super::captures::Captures;
 use super::decode;
-use super::ends::Begin;
 use super::fact::{Fact, Kind};
-use super::pattern::{Element, Pattern};
-use super::values::{accepts, longest, whole};
+use super::step::{Capture, End, Literal, Step};
+use super::values::accepts;
 
 /// How many ways of dividing one record are tried before the record is given up as unreadable. A record of ordinary text
 /// needs a handful; only one made to be slow needs more.
 const TRIES: u32 = 512;
-
-/// One part of a pattern, made ready to be walked along.
-#[derive(Debug, Clone)]
-pub(super) enum Step {
-    Literal(Literal),
-    Capture(Capture),
-    Ahead(Box<[Box<[u8]>]>),
-}
-
-/// A text of the broker, and where in it a byte stands that few other texts hold: that is looked for.
-#[derive(Debug, Clone)]
-pub(super) struct Literal {
-    pub(super) text: Box<[u8]>,
-    begin: Begin,
-    rare: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Capture {
-    pub(super) fact: Fact,
-    pub(super) kind: Kind,
-    /// Its own bytes tell where it ends: what follows it begins with a byte that it cannot hold.
-    ends_itself: bool,
-    /// Where its value is kept; none where it means nothing.
-    slot: Option<u8>,
-    /// The pattern captured this fact before.
-    again: bool,
-}
-
-/// The steps of a pattern.
-pub(super) fn steps(pattern: &Pattern) -> Vec<Step> {
-    let (mut steps, mut kept) = (Vec::new(), Vec::new());
-    for (index, element) in pattern.elements.iter().enumerate() {
-        match element {
-            Element::Literal(text) => steps.push(Step::Literal(Literal::new(text))),
-            Element::Ahead { texts, .. } => steps.push(Step::Ahead(texts.iter().map(|text| text.as_bytes().into()).collect())),
-            Element::Capture { fact, kind } => {
-                let again = kept.contains(fact);
-                if !again && *fact != Fact::Ignored {
-                    kept.push(*fact);
-                }
-                let slot = kept.iter().position(|known| known == fact).map(|slot| slot as u8);
-                let next = pattern.elements.get(index + 1).and_then(Element::first_byte);
-                let ends_itself = !again && next.is_some_and(|byte| longest(*kind, &[byte]) == 0);
-                steps.push(Step::Capture(Capture { fact: *fact, kind: *kind, ends_itself, slot, again }));
-            }
-            Element::Time(_) | Element::Message => {}
-        }
-    }
-    steps
-}
-
-impl Literal {
-    fn new(text: &str) -> Literal {
-        let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'.' | b':' | b'-' | b'_');
-        let rare = text.bytes().rposition(|byte| !usual(byte)).unwrap_or(0);
-        Literal { text: text.as_bytes().into(), begin: Begin::new(text.as_bytes()), rare }
-    }
-
-    /// Whether the record goes on with it.
-    #[inline]
-    fn begins(&self, record: &[u8]) -> bool {
-        self.begin.of(&self.text, record)
-    }
-
-    /// Where it stands for the last time.
-    fn rfind(&self, record: &[u8]) -> Option<usize> {
-        let Some(byte) = self.text.get(self.rare) else { return Some(record.len()) };
-        let mut end = record.len().checked_sub(self.text.len() - self.rare - 1)?;
-        loop {
-            let start = memchr::memrchr(*byte, &record[..end])?.checked_sub(self.rare)?;
-            if self.begins(&record[start..]) {
-                return Some(start);
-            }
-            end = start + self.rare;
-        }
-    }
-}
 
 /// How far a pattern got before it gave up, for `explain`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,17 +49,19 @@ impl<'a> Walk<'a> {
             let gone = match step {
                 Step::Literal(literal) => literal.begins(input).then_some((literal.text.len(), 1)),
                 Step::Ahead(texts) => texts.iter().any(|text| input.starts_with(text)).then_some((0, 1)),
-                Step::Capture(capture) => match after.first() {
-                    Some(Step::Literal(literal)) if capture.ends_itself => {
-                        let value = whole(capture.kind, input).filter(|(length, _)| literal.begins(&input[*length..]));
-                        let fits = value.is_some_and(|(_, inside)| self.tried() && self.keep(capture, at, inside));
-                        value.filter(|_| fits).map(|(length, _)| (length + literal.text.len(), 2))
+                Step::Capture(capture) => {
+                    // The checker refuses patterns in which two captures touch.
+                    let literal = if let Some(Step::Literal(literal)) = after.first() { Some(literal) } else { None };
+                    let (text, taken) = literal.map_or((0, 1), |literal| (literal.text.len(), 2));
+                    match capture.end(literal, after.len() < 2, input) {
+                        End::Only(length, inside) if self.tried() && self.keep(capture, at, inside) => Some((length + text, taken)),
+                        End::Last(length) => {
+                            self.note(at, index);
+                            return self.divide((capture, literal), &rest[taken..], index + taken, at, length);
+                        }
+                        End::Only(..) | End::None => None,
                     }
-                    _ => {
-                        self.note(at, index);
-                        return self.divide(capture, after, index + 1, at, longest(capture.kind, input));
-                    }
-                },
+                }
             };
             let Some((length, taken)) = gone else {
                 self.note(at, index);
@@ -157,51 +80,36 @@ impl<'a> Walk<'a> {
         true
     }
 
-    /// Tries the ends that a capture may have, longest first. `after` are the steps behind it, of which the first is the pattern's `index`th.
-    fn divide(&mut self, capture: &Capture, after: &[Step], index: usize, at: usize, most: usize) -> bool {
+    /// Tries the ends that a capture may have, longest first: where the literal stands that is behind it. `after` are the steps behind both, of
+    /// which the first is the pattern's `index`th.
+    fn divide(
+        &mut self,
+        (capture, literal): (&Capture, Option<&Literal>),
+        after: &[Step],
+        index: usize,
+        at: usize,
+        mut length: usize,
+    ) -> bool {
         let input = &self.record[at..];
-        match after {
-            [] => input.len() <= most && self.fits(capture, after, index, at, (input.len(), 0)),
-            // What stands at the end of the record stands nowhere else.
-            [Step::Literal(literal)] if input.ends_with(&literal.text) => {
-                let length = input.len() - literal.text.len();
-                length <= most && self.fits(capture, &[], index + 1, at, (length, literal.text.len()))
+        let text = literal.map_or(0, |literal| literal.text.len());
+        while !self.fits(capture, after, index, at, (length, text)) {
+            match literal.and_then(|literal| literal.before(input, length)) {
+                Some(next) if self.tries > 0 => length = next,
+                _ => return false,
             }
-            [Step::Literal(literal), after @ ..] => {
-                let text = literal.text.len();
-                // Only where the literal stands can the capture end: found from the right.
-                let mut window = input.len().min(most.saturating_add(text));
-                while let Some(length) = literal.rfind(&input[..window]) {
-                    if length <= most && self.fits(capture, after, index + 1, at, (length, text)) {
-                        return true;
-                    }
-                    if self.tries == 0 || length + text == 0 {
-                        return false;
-                    }
-                    window = length + text - 1;
-                }
-                false
-            }
-            // The checker refuses patterns in which two captures touch.
-            [Step::Capture(_) | Step::Ahead(_), ..] => false,
         }
+        true
     }
 
     /// Whether the rest fits when a capture has this length, and the literal behind it that.
     fn fits(&mut self, capture: &Capture, after: &[Step], index: usize, at: usize, (length, text): (usize, usize)) -> bool {
         let before = capture.again.then_some(self.captures);
-        let fits = self.take(capture, at, length) && self.steps(after, index, at + length + text);
+        let inside = if self.tried() { accepts(capture.kind, &self.record[at..at + length]) } else { None };
+        let fits = inside.is_some_and(|inside| self.keep(capture, at, inside)) && self.steps(after, index, at + length + text);
         if let Some(before) = before.filter(|_| !fits) {
             self.captures = before;
         }
         fits
-    }
-
-    /// Captures so many bytes, if they are a value that this capture may have.
-    #[inline]
-    fn take(&mut self, capture: &Capture, at: usize, length: usize) -> bool {
-        let inside = if self.tried() { accepts(capture.kind, &self.record[at..at + length]) } else { None };
-        inside.is_some_and(|inside| self.keep(capture, at, inside))
     }
 
     /// Counts one more value that is looked at. False: there were too many.
@@ -213,10 +121,19 @@ impl<'a> Walk<'a> {
     }
 
     /// Keeps a value that this capture may have. It stands so far behind `at`, and is so long.
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, capture: &Capture, at: usize, (skip, length): (usize, usize)) -> bool {
         let Some(slot) = capture.slot else { return true };
         let (start, end) = (at + skip, at + skip + length);
+        if capture.again || self.given.is_some() {
+            return self.keep_if_same(capture, slot, start, end);
+        }
+        self.captures.put(slot, capture.fact, capture.kind, start, end);
+        true
+    }
+
+    /// Keeps a value if it is the one that the fact has to have, or had before.
+    fn keep_if_same(&mut self, capture: &Capture, slot: u8, start: usize, end: usize) -> bool {
         if self.given.is_some_and(|(of, value)| of == capture.fact && value != &self.record[start..end]) {
             return false;
         }
@@ -257,6 +174,8 @@ mod tests {
 
     use super::*;
     use crate::grammar::matcher::Matcher;
+    use crate::grammar::pattern::{Element, Pattern};
+    use crate::grammar::values::longest;
 
     /// All ways of dividing a record, in the order in which they are preferred: what a pattern means, put as plainly as can be.
     struct Divisions<'a> {
@@ -304,12 +223,13 @@ mod tests {
     fn capture() -> impl Strategy<Value = Element> {
         let facts = prop_oneof![Just(Fact::ClientId), Just(Fact::Username), Just(Fact::Words), Just(Fact::Ignored)];
         let free = prop_oneof![Just(Kind::Text), Just(Kind::Line), Just(Kind::More)];
-        let kind = prop_oneof![free, (0..Kind::ALL.len()).prop_map(|kind| Kind::ALL[kind])];
+        let address = prop_oneof![Just(Kind::Ip), Just(Kind::Peer)];
+        let kind = prop_oneof![free, address, (0..Kind::ALL.len()).prop_map(|kind| Kind::ALL[kind])];
         (facts, kind).prop_map(|(fact, kind)| Element::Capture { fact, kind })
     }
 
     fn literal() -> impl Strategy<Value = String> {
-        "[a1:, .(\\n]{1,3}|\\] disconnected, |1::"
+        "[a1:, .(\\n%]{1,3}|\\] disconnected, |1::|:"
     }
 
     proptest! {
@@ -320,7 +240,7 @@ mod tests {
             parts in prop::collection::vec((literal(), capture()), 1..5),
             begins in any::<bool>(),
             end in prop::option::of(literal()),
-            values in prop::collection::vec("[a1:, .(\\n-]{0,4}|192\\.0\\.2\\.7|true|\"a\"|::1", 5),
+            values in prop::collection::vec("[a1:, .(\\n-]{0,4}|192\\.0\\.2\\.7|1\\.1\\.1\\.1[1.:%a,]{0,3}|true|\"a\"|::1", 5),
             strange in prop::option::of("[a1:, .(\\n]{0,12}"),
         ) {
             let mut elements = Vec::new();
