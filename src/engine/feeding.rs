@@ -99,7 +99,12 @@ impl Engine {
         let [writer] = self.streams.list.as_mut_slice() else { return None };
         let opening = line(opened).filter(|line| self.unwrapper.is_plain(line))?;
         let opening = writer.stream.opening(&self.grammar, opening, (&self.options.zone, self.reference, read_at))?;
-        let accepted = self.next_hit(bytes, opened.end, ahead)?;
+        // Mostly it is the very next one, and need not be searched for.
+        let next = line_at(bytes, opened.end);
+        let accepted = match writer.stream.may_answer(&opening, &bytes[next.clone()]) {
+            true => next,
+            false => self.next_hit(bytes, opened.end, ahead)?,
+        };
         let acceptance = line(&accepted).filter(|line| self.unwrapper.is_plain(line))?;
         if self.tells_echoes() && unechoed(&self.grammar.echoes, bytes, opened.end, &accepted) < accepted.start {
             return None;

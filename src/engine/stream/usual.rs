@@ -78,6 +78,13 @@ impl Stream {
         (!grammar.opens(message)).then_some(Opening { line, message, peer, kind, ts })
     }
 
+    /// Whether this line may accept the client of this connection: if its header is as long as the opening's.
+    pub(in crate::engine) fn may_answer(&self, opening: &Opening<'_>, line: &[u8]) -> bool {
+        let message = line.get(opening.line.len() - opening.message.len()..);
+        let peer = message.and_then(|message| message.strip_prefix(self.usual.accepted.as_slice()));
+        peer.is_some_and(|peer| peer.starts_with(opening.peer))
+    }
+
     /// Takes in a connection's opening and its client's acceptance, if this line is that. None: it is not, or more comes of it; nothing was taken in.
     pub(in crate::engine) fn accepted(
         &mut self,
