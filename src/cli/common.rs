@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::tz::TimeZone;
 
-use crate::config::{self, DEFAULT_GRAMMARS};
+use crate::config::{self, DEFAULT_GRAMMARS, system_zone};
 use crate::conversation::Settings;
 use crate::engine::Options;
 use crate::grammar::{Library, LibraryError};
@@ -89,7 +89,7 @@ pub struct LogArgs {
 /// # Errors
 /// A format that is none.
 pub fn options(args: &LogArgs) -> Result<Options, Failure> {
-    let zone = args.timezone.clone().unwrap_or_else(TimeZone::system);
+    let zone = args.timezone.clone().unwrap_or_else(system_zone);
     let time_format = args.time_format.as_deref().map(time_format).transpose()?;
     Ok(Options {
         settings: Settings { tls_ports: args.tls_ports.clone(), ..Settings::default() },

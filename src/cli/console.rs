@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::CliError;
 use super::error::written;
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::system_zone;
 use crate::model::Millis;
 
 /// The width of a table that no terminal bounds.
@@ -50,7 +51,7 @@ impl Look {
         Look {
             width: window.or_else(columns).unwrap_or(WIDTH_WITHOUT_TERMINAL),
             colour: is_terminal && wants_colour(),
-            zone: TimeZone::system(),
+            zone: system_zone(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod grammar;
 mod grammar_list;
 pub mod list;
 mod probe;
+mod progress;
 pub mod replay;
 pub mod run;
 mod server;

@@ -4,10 +4,10 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::common::{Failure, library, options};
 use super::console::Look;
+use super::progress::Progress;
 use super::table::{Format, stream};
 use crate::clock::Clock;
 use crate::config::LogArg;
@@ -87,17 +87,6 @@ pub fn run(args: &ReplayArgs, clock: &dyn Clock) -> Result<(), Failure> {
     broken.map_or(Ok(()), Err)
 }
 
-#[derive(Default)]
-struct Progress(Option<ProgressBar>);
-
-impl Progress {
-    fn done(&mut self) {
-        if let Some(bar) = self.0.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
 impl Watcher for Progress {
     fn recognised(&mut self, path: &Path, found: &Recognised) {
         self.done();
@@ -115,16 +104,6 @@ impl Watcher for Progress {
 
     fn progress(&mut self, path: &Path, done: u64, total: Option<u64>) {
         let Some(total) = total.filter(|total| *total >= LONG && std::io::stderr().is_terminal()) else { return };
-        let bar = self.0.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}");
-            let bar = ProgressBar::new(total);
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar
-        });
-        if bar.length() != Some(total) || bar.message().is_empty() {
-            bar.set_length(total);
-            bar.set_message(display(&path.display().to_string()).into_owned());
-        }
-        bar.set_position(done);
+        self.show(&display(&path.display().to_string()), done, total);
     }
 }

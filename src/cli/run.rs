@@ -20,6 +20,9 @@ use crate::store::{self, SqliteStore};
 /// How long threads that wait for the disk are waited for at the end.
 const LAST_WORK: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// Events that are taken from the system at once.
+const EVENTS: usize = 128;
+
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -46,7 +49,7 @@ pub fn run(args: &RunArgs, clock: impl Clock + 'static) -> Result<(), Failure> {
     let Loaded { config, library, .. } = load(&args.config, &Disk).map_err(wrong)?;
     let clock: Arc<dyn Clock> = Arc::new(clock);
     let log = OwnLog::start(config.log, config.log_format, Arc::clone(&clock));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).max_io_events_per_tick(EVENTS).build();
     let runtime = runtime.map_err(|error| Failure::work(format!("cannot start: {error}")))?;
     let result = runtime.block_on(serve(args, config, library, log, clock));
     runtime.shutdown_timeout(LAST_WORK);

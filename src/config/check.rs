@@ -1,12 +1,11 @@
 //! Makes the configuration of the file, the command line and the grammars.
 
-use jiff::tz::TimeZone;
-
 use super::args::ConfigArgs;
 use super::error::{ConfigError, Invalid};
 use super::model::{Config, DEFAULT_MAX_LINE, SourceConfig};
 use super::name::names;
 use super::read::{Raw, RawSource};
+use super::system_zone;
 use crate::api::{Listen, ListenError};
 use crate::grammar::{Diagnostic, Faults, LibraryError, near};
 use crate::source::{JOURNAL, journal_fault};
@@ -170,7 +169,7 @@ fn made(name: String, source: RawSource) -> SourceConfig {
         paths: source.paths.into_iter().map(|text| text.value).collect(),
         grammar: source.grammar.map(|text| text.value),
         start: source.start,
-        zone: source.zone.unwrap_or_else(TimeZone::system),
+        zone: source.zone.unwrap_or_else(system_zone),
         tls_ports: source.tls_ports,
         proxies: source.proxies,
         time_format: source.time_format,

@@ -13,6 +13,7 @@ mod model;
 mod name;
 mod read;
 mod read_output;
+mod system_zone;
 mod value;
 
 #[cfg(test)]
@@ -24,5 +25,6 @@ pub use listener::{ListenerConfig, RuleError};
 pub use load::{DEFAULT_FILE, DEFAULT_GRAMMARS, Disk, Files, Loaded, load};
 pub use model::{Config, DEFAULT_DATABASE, DEFAULT_MAX_LINE, Level, LogFormat, SourceConfig, Start, default_listen};
 pub use read::Raw;
+pub(crate) use system_zone::system_zone;
 pub(crate) use value::name_fault;
 pub use value::{listen, retention, zone};

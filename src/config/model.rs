@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::args::ConfigArgs;
 use super::listener::{ListenerConfig, RuleError};
+use super::system_zone;
 use crate::api::{Listen, Rules, TokenConfig, Tokens};
 use crate::events::OutputConfig;
 use crate::model::Millis;
@@ -145,7 +146,7 @@ impl SourceConfig {
             paths,
             grammar: None,
             start: Start::default(),
-            zone: TimeZone::system(),
+            zone: system_zone(),
             tls_ports: Vec::new(),
             proxies: Vec::new(),
             time_format: None,

@@ -92,7 +92,7 @@ pub fn listen(text: &str) -> Result<Listen, String> {
 /// What was expected.
 pub fn zone(text: &str) -> Result<TimeZone, String> {
     if text == "system" {
-        return Ok(TimeZone::system());
+        return Ok(super::system_zone());
     }
     DateTimeParser::new().parse_time_zone(text).map_err(|_| {
         let expected = "expected a name like \"Europe/Berlin\" or \"UTC\", an offset like \"+02:00\", or \"system\"";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::source::SourceConfig;
-use crate::engine::{Engine, EngineState, Options, Stats, recognise};
+use crate::engine::{Engine, EngineState, Options, Stats, prepare, recognise};
 use crate::grammar::{Grammar, Library};
 use crate::model::{Attempt, Millis};
 
@@ -13,6 +13,8 @@ use crate::model::{Attempt, Millis};
 const UNKNOWN: usize = 256 * 1024;
 /// So many lines of a product suffice when one of them is written by it alone; otherwise this many more are awaited.
 const ENOUGH: usize = 3;
+/// More than the 64 KiB at which glibc tidies up, less than the 128 KiB that it asks the system for by themselves.
+const LARGE: usize = 96 * 1024;
 
 /// The state of one log.
 #[derive(Debug, Default)]
@@ -34,16 +36,25 @@ pub(super) struct LogWork {
 }
 
 /// The grammar that fits, if one surely does. All of them are tried on a thread that ends: what the allocator gave to it goes back to the
-/// system, where between what stays it would be kept for good.
+/// system, where between what stays it would be kept for good. What is made once and for all is made before, and no memory of that thread's is
+/// taken from it, because one piece keeps what lies below it.
 fn find(library: &Library, options: &Options, unknown: &[u8]) -> Option<Arc<Grammar>> {
-    let name = std::thread::scope(|scope| {
-        let trying = scope.spawn(|| {
-            let found = recognise(library, options, unknown)?;
-            (found.telling > 0 || found.known >= ENOUGH).then(|| found.grammar.name.clone())
-        });
-        trying.join().unwrap_or_default()
-    })?;
-    library.get(&name).cloned()
+    prepare();
+    let _ = library.by_telling(&[]);
+    let name = apart(|| {
+        let found = recognise(library, options, unknown)?;
+        let is_sure = found.telling > 0 || found.known >= ENOUGH;
+        library.names().map(|(name, _)| name).find(|name| is_sure && *name == found.grammar.name)
+    });
+    // glibc looks for what can go back when a piece of 64 KiB is freed, and a thread frees its last small ones when it ends; the next one is
+    // given the same memory.
+    apart(|| std::hint::black_box(Vec::<u8>::with_capacity(LARGE)).pop());
+    library.get(name?).cloned()
+}
+
+/// Does it on a thread of its own, and waits for that.
+fn apart<T: Send>(work: impl FnOnce() -> Option<T> + Send) -> Option<T> {
+    std::thread::scope(|scope| scope.spawn(work).join().unwrap_or_default())
 }
 
 /// What is stored of a log's conversations.

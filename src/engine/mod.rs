@@ -21,4 +21,5 @@ pub use log_engine::{Engine, EngineState, Options, Stats};
 pub(crate) use prefilter::Prefilter;
 pub use prefilter::{literals, looked_at, searched_for};
 pub use recognise::{Recognised, recognise};
+pub(crate) use suspicion::prepare;
 pub use trace::{Fate, Trace};

@@ -24,11 +24,17 @@ const WORDS: &[&str] = &[
     "not allowed",
 ];
 
+static SEARCH: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostFirst).build(WORDS).ok());
+
 /// Whether one of these words stands in the record.
 pub(super) fn is_suspicious(message: &[u8]) -> bool {
-    static SEARCH: LazyLock<Option<AhoCorasick>> =
-        LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostFirst).build(WORDS).ok());
     SEARCH.as_ref().is_some_and(|search| search.is_match(message))
+}
+
+/// Makes what all engines share, so that it lies in the memory of the thread that asks for it and not of the first that needs it.
+pub(crate) fn prepare() {
+    LazyLock::force(&SEARCH);
 }
 
 #[cfg(test)]

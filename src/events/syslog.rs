@@ -47,7 +47,7 @@ impl Syslog {
 impl Deliver for Syslog {
     fn deliver(&mut self, events: &[StoredEvent]) -> Result<Delivered, String> {
         let now = jiff::Timestamp::from_millisecond(self.clock.now()).unwrap_or_default();
-        let now = jiff::tz::TimeZone::system().to_datetime(now);
+        let now = crate::config::system_zone().to_datetime(now);
         let head = format!("<{PRIORITY}>{} turnaway-event[{}]: ", now.strftime("%b %e %H:%M:%S"), std::process::id());
         for (done, event) in events.iter().enumerate() {
             if let Err(error) = self.send(&format!("{head}{}", self.format.line(event))) {

@@ -18,6 +18,8 @@ use crate::store::Store;
 
 /// How often the service manager is told how it stands, if that changed, and the own log what it left out.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// The same without a service manager: the log counts what it left out by the minute, and each look wakes the processor.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// How long reading may take to come to an end: one commit.
 const LAST_COMMIT: Duration = Duration::from_secs(15);
 
@@ -88,8 +90,8 @@ impl Service {
     /// Comes back when it is to end.
     async fn work(&mut self, ended: &mut oneshot::Receiver<()>) {
         let mut watchdog = Watchdog::of_environment();
-        let mut feed = tokio::time::interval(watchdog.as_ref().map_or(STATUS_EVERY, |watchdog| watchdog.every));
-        let mut look = tokio::time::interval(STATUS_EVERY);
+        let mut feed = tokio::time::interval(watchdog.as_ref().map_or(LOOK_EVERY, |watchdog| watchdog.every));
+        let mut look = tokio::time::interval(if self.notifier.is_on() { STATUS_EVERY } else { LOOK_EVERY });
         for interval in [&mut feed, &mut look] {
             interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         }
