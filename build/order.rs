@@ -1,12 +1,10 @@
-//! Lays the functions that a start and a daemon at rest run side by side in the program, and packs what the loader puts right in it.
+//! Lays the functions that a start and a daemon at rest run side by side in the program.
 //!
 //! The kernel brings a program into memory in pieces of up to 64 KiB around whatever is touched, and all of them count as memory of the
 //! process. What the daemon runs at rest is a quarter of its code, but scattered over all of it. `order.txt` names those functions, and the
 //! linker puts them in front of the others.
 //!
-//! What the loader must put right at each start is a list of 300 KiB, which it reads from end to end; packed it is a twentieth of that.
-//!
-//! Nothing depends on either: it is done for release builds for Linux, and only where a program of one line, linked in the same way, runs.
+//! Nothing depends on it: it is done for release builds for Linux, and only where a program of one line, linked in the same way, runs.
 //! Elsewhere, and where a name is not found, the program takes more memory and is otherwise the same.
 
 use std::path::Path;
@@ -16,10 +14,7 @@ use std::{env, fs, io};
 /// The kinds of sections that compilers put functions into; a pattern has the function's name after that.
 const KINDS: [&str; 2] = [".text", ".text.unlikely"];
 
-/// Relative relocations as a map of bits (DT_RELR): binutils 2.38, glibc 2.36.
-const PACKED: &str = "-Wl,-z,pack-relative-relocs";
-
-/// Tells Cargo to order the program's functions and to pack its relocations, if the linker can and what it makes runs.
+/// Tells Cargo to order the program's functions, if the linker can.
 ///
 /// # Errors
 /// The list cannot be read, or the linker's script not be written.
@@ -30,10 +25,9 @@ pub(crate) fn apply(list: &Path, out: &Path) -> io::Result<()> {
     }
     let script = out.join("order.ld");
     fs::write(&script, text(&fs::read_to_string(list)?))?;
-    for argument in [&*format!("-Wl,-T,{}", script.display()), PACKED] {
-        if works(argument, out) {
-            println!("cargo::rustc-link-arg-bins={argument}");
-        }
+    let argument = format!("-Wl,-T,{}", script.display());
+    if works(&argument, out) {
+        println!("cargo::rustc-link-arg-bins={argument}");
     }
     Ok(())
 }
