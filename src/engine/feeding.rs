@@ -96,7 +96,8 @@ impl Engine {
         ahead: &mut Option<(Need, Range<usize>)>,
     ) -> Option<usize> {
         let line = |range: &Range<usize>| bytes[range.clone()].strip_suffix(b"\n");
-        let [writer] = self.streams.list.as_mut_slice() else { return None };
+        let writer = if let [writer] = self.streams.list.as_mut_slice() { Some(writer) } else { None };
+        let writer = writer.filter(|writer| writer.stream.knows_usual())?;
         let opening = line(opened).filter(|line| self.unwrapper.is_plain(line))?;
         let opening = writer.stream.opening(&self.grammar, opening, (&self.options.zone, self.reference, read_at))?;
         // Mostly it is the very next one, and need not be searched for.

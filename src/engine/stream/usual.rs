@@ -6,14 +6,15 @@ use crate::grammar::{OpeningForm, peer};
 
 /// A broker has few listeners, and its records of one differ in the client's address only.
 const MOST_FORMS: usize = 4;
-/// So many records are looked at to learn them.
-const MOST_LOOKS: usize = 16;
+/// So many openings that were read in full are looked at to learn their forms; then fewer and fewer of them.
+const LOOKS: usize = 16;
 
 /// The forms of such records in this log, learned from those that were read in full.
 #[derive(Debug, Default)]
 pub(super) struct Usual {
     openings: Vec<OpeningForm>,
-    looks: usize,
+    /// How many openings were read in full.
+    read: usize,
     /// What stands before the client's address in the last acceptance.
     accepted: Vec<u8>,
 }
@@ -33,9 +34,9 @@ impl Usual {
     pub(super) fn learn(&mut self, grammar: &Grammar, rule: &Rule, message: &[u8], captures: &Captures) {
         match rule.outcome {
             Outcome::Opened => {
-                let known = self.looks >= MOST_LOOKS || self.openings.iter().any(|form| form.peer(message).is_some());
-                if !known && self.openings.len() < MOST_FORMS {
-                    self.looks += 1;
+                self.read += 1;
+                let looks = self.openings.len() < MOST_FORMS && (self.read <= LOOKS || self.read.is_power_of_two());
+                if looks && !self.openings.iter().any(|form| form.peer(message).is_some()) {
                     self.openings.extend(OpeningForm::of(grammar, rule, message, captures));
                 }
             }
@@ -60,6 +61,11 @@ fn accepted(rule: &Rule, message: &[u8], captures: &Captures) -> Option<(std::op
 }
 
 impl Stream {
+    /// Whether usual connects were seen in this log.
+    pub(in crate::engine) fn knows_usual(&self) -> bool {
+        !self.usual.accepted.is_empty()
+    }
+
     /// The connection that this line opens, if it concerns nobody but the client that is accepted next.
     pub(in crate::engine) fn opening<'a>(
         &mut self,
@@ -67,7 +73,7 @@ impl Stream {
         line: &'a [u8],
         (zone, near, read_at): (&TimeZone, Option<Millis>, Millis),
     ) -> Option<Opening<'a>> {
-        if self.usual.accepted.is_empty() || self.needs_every_line() || !self.joiner.is_quiet() {
+        if self.needs_every_line() || !self.joiner.is_quiet() {
             return None;
         }
         let context = TimeContext { zone, reference: self.last_ts.or(near).unwrap_or(read_at) };
