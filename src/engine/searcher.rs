@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aho_corasick::packed::{Config, MatchKind, Searcher as Packed};
 use aho_corasick::{AhoCorasick, Input};
 
-use super::arrange::{FEW, arrange};
+use super::arrange::{FEW, arranged, narrowed};
 use super::merge::merged;
 
 /// After so many bytes of a log the searcher is fitted to what this log holds, which takes as long as searching a megabyte; in a large one
@@ -61,13 +61,12 @@ impl Searcher {
             return;
         }
         self.fitted = FITTED.iter().filter(|size| **size <= self.searched).count();
-        let mut texts: Vec<&[u8]> = self.texts.iter().map(Vec::as_slice).collect();
-        if self.fitted > 1
-            && let Some(fewer) = merged(&texts, log, FEW.1)
-        {
-            texts = fewer;
-        }
-        if let Some(searcher) = packed(&arrange(&texts, log)) {
+        let texts: Vec<&[u8]> = self.texts.iter().map(Vec::as_slice).collect();
+        let texts = match self.fitted {
+            1 => arranged(&texts, log),
+            _ => narrowed(&merged(&texts, log, FEW.1).unwrap_or(texts), log),
+        };
+        if let Some(searcher) = packed(&texts) {
             self.kind = Kind::Packed(searcher);
         }
     }
