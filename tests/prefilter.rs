@@ -24,7 +24,18 @@ fn attempts(mut engine: Engine, pieces: &[&[u8]]) -> (Vec<Attempt>, u64) {
         engine.feed(piece, READ_AT, &mut out);
     }
     engine.finish(&mut out);
+    out.sort_by(|one, two| client(one).cmp(client(two)));
     (out, engine.stats().lines)
+}
+
+/// Whose attempt it is. A record that waits is finished by the time of one that is read, so two clients may be told in another order where one
+/// more is; each client's own order counts.
+fn client(attempt: &Attempt) -> &str {
+    match attempt {
+        Attempt::Refused(row) | Attempt::Revised(row) => &row.client_id,
+        Attempt::Accepted(key, _) => &key.client_id,
+        Attempt::Proxied(_) | Attempt::Ended(..) => "",
+    }
 }
 
 fn agree(grammar: &Arc<Grammar>, log: &[u8], pieces: &[&[u8]]) {
