@@ -12,6 +12,8 @@ const MANY: (usize, usize) = (16, 64);
 /// So many places of the log are looked at, and of a large one, where it pays to know more.
 const PLACES: usize = 1_024;
 const MORE_PLACES: usize = 16_384;
+/// One in so many places shows what an order is worth.
+const OTHERS: usize = 5;
 /// What comparing three bytes saves is lost by one stumble in about half as many places.
 const WORTH: usize = 4_096;
 
@@ -53,35 +55,51 @@ struct Bucket<'t, const W: usize> {
 
 /// The texts in the best order for a log of which this is a piece. Some may stand there twice, to keep others apart.
 pub(super) fn arranged<'t>(texts: &[&'t [u8]], log: &[u8]) -> Vec<&'t [u8]> {
-    ordered::<4>(texts, log, PLACES).0
+    ordered::<4>(texts, log, PLACES).unwrap_or_else(|| texts.to_vec())
 }
 
-/// The same for a large log, which takes as long as searching a megabyte: one may be cut to three bytes, if that finds nothing else, and no more are
-/// compared then.
+/// The same for a large log, which takes as long as searching two megabytes: one may be cut to three bytes, if that finds nothing else, and no
+/// more are compared then.
 pub(super) fn narrowed<'t>(texts: &[&'t [u8]], log: &[u8]) -> Vec<&'t [u8]> {
-    let (four, stumbles) = ordered::<4>(texts, log, MORE_PLACES);
-    let (mut three, more) = ordered::<3>(texts, log, MORE_PLACES);
+    let four = ordered::<4>(texts, log, MORE_PLACES).unwrap_or_else(|| texts.to_vec());
+    let Some(mut three) = ordered::<3>(texts, log, MORE_PLACES) else { return four };
     let times = |text: &[u8]| memchr::memmem::find_iter(log, text).count();
     let cut = |at: usize| three.get(at).and_then(|text| Some((at, text.get(..3)?, times(text))));
-    let short = (0..three.len()).filter_map(cut).find(|(_, begin, known)| times(begin) == *known);
-    match short {
-        Some((at, begin, _)) if more <= stumbles.saturating_add(MORE_PLACES / WORTH) => {
-            three[at] = begin;
-            three
-        }
-        _ => four,
+    let Some((at, begin, _)) = (0..three.len()).filter_map(cut).find(|(_, begin, known)| times(begin) == *known) else { return four };
+    // An order is better in the places that it was made for than elsewhere: it is judged by others.
+    if stumbles::<3>(&three, log, OTHERS) > stumbles::<4>(&four, log, OTHERS) + log.len() / (OTHERS * WORTH) {
+        return four;
     }
+    three[at] = begin;
+    three
 }
 
-/// The best order where so many bytes are compared, and in how many of these places it stumbles.
-fn ordered<'t, const W: usize>(texts: &[&'t [u8]], log: &[u8], at: usize) -> (Vec<&'t [u8]>, usize) {
+/// How often the searcher stumbles over one in so many places of a log, by the way in which it deals out its texts.
+fn stumbles<const W: usize>(texts: &[&[u8]], log: &[u8], step: usize) -> usize {
+    let buckets = if texts.len() <= FEW.1 { FEW.0 } else { MANY.0 };
+    let mut known: Vec<(&[u8], usize)> = Vec::new();
+    let mut halves = vec![Halves::<W>::default(); buckets];
+    for (at, text) in texts.iter().enumerate() {
+        let bucket = known.iter().find(|(other, _)| alike::<W>(text, other)).map_or(at % buckets, |(_, bucket)| *bucket);
+        known.push((text, bucket));
+        if let Some(print) = text.first_chunk() {
+            halves[bucket] = halves[bucket].with(*print);
+        }
+    }
+    let places = || log.windows(W).skip(step / 2).step_by(step).filter_map(|place| place.try_into().ok());
+    halves.iter().map(|halves| places().filter(|place| halves.take(*place)).count()).sum()
+}
+
+/// The best order where so many bytes are compared, by so many places. None: one of the texts is shorter, or there is no order that keeps them
+/// apart.
+fn ordered<'t, const W: usize>(texts: &[&'t [u8]], log: &[u8], at: usize) -> Option<Vec<&'t [u8]>> {
     let (buckets, most) = if texts.len() <= FEW.1 { FEW } else { MANY };
     let places = places(log.windows(W).step_by(log.len() / at + 1));
     let print = |text: &[u8]| text.first_chunk::<W>().copied();
     let mut first: Vec<(&'t [u8], [u8; W])> = Vec::new();
     let mut others: Vec<&'t [u8]> = Vec::new();
     for text in texts {
-        let Some(own) = print(text) else { return (texts.to_vec(), usize::MAX) };
+        let own = print(text)?;
         if first.iter().any(|(known, _)| alike::<W>(known, text)) { others.push(text) } else { first.push((text, own)) }
     }
     // What a log holds most is given its place first.
@@ -98,15 +116,12 @@ fn ordered<'t, const W: usize>(texts: &[&'t [u8]], log: &[u8], at: usize) -> (Ve
             let stumbles = halves.stumbles(&places);
             (stumbles - bucket.stumbles, bucket.texts.len(), halves, stumbles, bucket)
         });
-        let Some((.., halves, stumbles, bucket)) = grown.min_by_key(|(more, texts, ..)| (*more, *texts)) else {
-            return (texts.to_vec(), usize::MAX);
-        };
+        let (.., halves, stumbles, bucket) = grown.min_by_key(|(more, texts, ..)| (*more, *texts))?;
         bucket.texts.push(text);
         (bucket.halves, bucket.stumbles) = (halves, stumbles);
     }
-    let stumbles = dealt.iter().map(|bucket| bucket.stumbles).sum();
     let list = deal(&mut dealt, others);
-    if list.len() > most { (texts.to_vec(), usize::MAX) } else { (list, stumbles) }
+    (list.len() <= most).then_some(list)
 }
 
 /// What stands in some places of a log, and how often.
@@ -152,20 +167,6 @@ fn alike<const W: usize>(one: &[u8], two: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// How often the searcher stumbles over a log, by the way in which it deals out its texts.
-    fn stumbles(texts: &[&[u8]], log: &[u8]) -> usize {
-        let buckets = if texts.len() <= FEW.1 { FEW.0 } else { MANY.0 };
-        let mut known: Vec<(&[u8], usize)> = Vec::new();
-        let mut halves = vec![Halves::<4>::default(); buckets];
-        for (at, text) in texts.iter().enumerate() {
-            let bucket = known.iter().find(|(other, _)| alike::<4>(text, other)).map_or(at % buckets, |(_, bucket)| *bucket);
-            known.push((text, bucket));
-            halves[bucket] = halves[bucket].with(*text.first_chunk().unwrap());
-        }
-        let places = places(log.windows(4));
-        halves.iter().map(|halves| halves.stumbles(&places)).sum()
-    }
-
     #[test]
     fn the_order_goes_by_the_log_and_keeps_all_texts() {
         let words = ["PROXY header", "SUBSCRIBE from", "AUTH method", "CONNECT from", "disconnected", "messages from", "rejected, client"];
@@ -175,8 +176,8 @@ mod tests {
             let log =
                 b"1795446313: Received PUBLISH from a (d0, q1, r0, m5, 'plant/5', ... (5 bytes))\n1795446313: Sending PUBACK to a (m5)\n";
             let log = log.repeat(40);
-            let (arranged, _) = ordered::<4>(&texts, &log, PLACES);
-            assert!(stumbles(&arranged, &log) <= stumbles(&texts, &log), "{count}");
+            let arranged = arranged(&texts, &log);
+            assert!(stumbles::<4>(&arranged, &log, 1) <= stumbles::<4>(&texts, &log, 1), "{count}");
             let mut all = arranged.clone();
             all.sort_unstable();
             all.dedup();

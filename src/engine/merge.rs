@@ -39,8 +39,12 @@ fn parts<'t>(texts: &[&'t [u8]]) -> Vec<&'t [u8]> {
     parts
 }
 
-/// The longest text that stands in both.
+/// The longest text that stands in both; none where that is too short.
 fn common<'t>(one: &'t [u8], two: &[u8]) -> &'t [u8] {
+    // Most have none that is long enough.
+    if !one.windows(LEAST).any(|part| two.windows(LEAST).any(|other| other == part)) {
+        return &[];
+    }
     let (mut best, mut row) = (0..0, vec![0; two.len() + 1]);
     for (at, byte) in one.iter().enumerate() {
         // What ends at this byte and at each of the other's, from the right: the entry before is still that of the byte before.
