@@ -10,7 +10,7 @@ use self::head::Head;
 use crate::engine::{Options, Recognised, Stats, recognise};
 use crate::grammar::{Grammar, Library};
 use crate::link::{Linker, Side};
-use crate::model::Millis;
+use crate::model::{Millis, Names};
 use crate::source::SourceError;
 use crate::store::Table;
 use crate::twin::{Shelf, brokers};
@@ -104,6 +104,13 @@ pub fn replay(
             linker.complete();
             group.iter_mut().for_each(|source| source.options.settings.behind = behind);
         }
+        // Of an attempt that waits for another log, the table knows nothing yet.
+        if let [source] = group.as_mut_slice()
+            && source.is_told_at_once()
+            && !linker.is_active()
+        {
+            source.rows = Some(table.names());
+        }
         let mut tell = |attempt| linker.push(side, attempt, false, now, &mut |attempt, _| table.push(attempt, true));
         let read = reading::read(group, now, &mut tell, watcher, &mut stats);
         if side == Side::Broker {
@@ -137,6 +144,8 @@ struct Prepared {
     grammar: Arc<Grammar>,
     options: Options,
     files: Vec<Head>,
+    /// The clients that may have a row, where all that was told of them is in the table.
+    rows: Option<Arc<Names>>,
 }
 
 impl Prepared {
@@ -159,7 +168,12 @@ impl Prepared {
             // Rotated logs are named in any order; their first stamps say which came first.
             files.sort_by_cached_key(|file| file.first_stamp(&grammar, &source.options));
         }
-        Ok(Prepared { grammar, options: source.options.clone(), files })
+        Ok(Prepared { grammar, options: source.options.clone(), files, rows: None })
+    }
+
+    /// Whether nothing that is told of it has to wait: no other log is beside it, and no two records tell the same attempt.
+    fn is_told_at_once(&self) -> bool {
+        self.files.len() == 1 && !self.grammar.rules.iter().any(|rule| rule.has_twin)
     }
 
     fn path(&self) -> &Path {

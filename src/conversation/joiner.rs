@@ -18,9 +18,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use self::accepted::{Accepted, AsHeard, Opening};
+use self::accepted::{Accepted, AsHeard, Connect, Opening};
 use self::merge::*;
 pub use self::said::{Effect, Said};
+pub use self::usual::{Client, Connected};
 use super::facts::Facts;
 use super::keyed::{Conversation, Keyed};
 use super::lanes::Lanes;

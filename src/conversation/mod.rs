@@ -21,7 +21,7 @@ mod refusal;
 mod sessions;
 
 pub use facts::Facts;
-pub use joiner::{Effect, Joiner, Said, TORN_BYTES};
+pub use joiner::{Client, Connected, Effect, Joiner, Said, TORN_BYTES};
 pub use open::{Found, Open, Opened};
 pub use quote::Quote;
 pub use refusal::{Context, Settings};

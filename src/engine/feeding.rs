@@ -14,11 +14,6 @@ use crate::model::{Attempt, Millis};
 use crate::record::colours_off;
 use crate::wrapper::Piece;
 
-/// Of so many lines in a row that rules took, only the first few are searched for: where every line counts, as in a flood, it need not be found
-/// out that the next is one to be read.
-const ROW: u32 = 128;
-const SEARCHED: u32 = 8;
-
 /// What a line is that was looked at, but not taken in.
 struct Seen {
     place: Place,
@@ -42,15 +37,14 @@ impl Engine {
         if let Some(prefilter) = &mut self.prefilter {
             prefilter.fit(bytes, need);
         }
-        let (mut at, mut wanted, mut ahead, mut row) = (0, 0, None, 0);
+        let (mut at, mut wanted, mut ahead) = (0, 0, None);
         while at < bytes.len() {
             if let Some(end) = self.skim(bytes, at, read_at) {
                 at = end;
                 continue;
             }
-            let crowded = row % ROW >= SEARCHED;
-            let hit = if at < wanted || crowded { None } else { self.next_hit(bytes, at, &mut ahead) };
-            let found = hit.is_some() || crowded;
+            let hit = if at < wanted { None } else { self.next_hit(bytes, at, &mut ahead) };
+            let found = hit.is_some();
             let next = match (hit, &grammar.framing) {
                 (None, _) => line_at(bytes, at),
                 (Some(hit), _) if hit.start == at => hit,
@@ -82,13 +76,11 @@ impl Engine {
             if next.is_empty() {
                 break;
             }
-            let (alone, taken) = (next.start > at, self.stats.matched);
             at = next.end;
             match if found { self.usual(bytes, &next, read_at, out, &mut ahead) } else { None } {
                 Some(end) => at = end,
                 None => self.line(&bytes[next], read_at, out, None),
             }
-            row = if alone || self.stats.matched == taken { 0 } else { row + 1 };
             each(out);
         }
     }
@@ -118,9 +110,9 @@ impl Engine {
         if self.tells_echoes() && unechoed(&self.grammar.echoes, bytes, opened.end, &accepted) < accepted.start {
             return None;
         }
-        let Engine { grammar, options, streams, stats, reference: near, .. } = self;
+        let Engine { grammar, options, streams, stats, reference: near, rows, .. } = self;
         let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut false, near };
-        streams.list.first_mut()?.stream.accepted(&opening, acceptance, read_at, &mut around)?;
+        streams.list.first_mut()?.stream.accepted(&opening, acceptance, read_at, rows.as_deref(), &mut around)?;
         self.stats.lines += 2 + lines(&bytes[opened.end..accepted.start]);
         Some(accepted.end)
     }

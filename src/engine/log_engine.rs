@@ -11,7 +11,7 @@ use super::stream::{Line, Stream, StreamState, Surroundings};
 use super::trace::{Fate, Trace};
 use crate::conversation::Settings;
 use crate::grammar::Grammar;
-use crate::model::{Attempt, Millis};
+use crate::model::{Attempt, Millis, Names};
 use crate::record::time::TimeFormat;
 use crate::wrapper::{Piece, Snapshot, StreamId, Unwrapped, Unwrapper};
 
@@ -84,6 +84,8 @@ pub struct Engine {
     pub(super) stats: Stats,
     /// A time near that of the next line, for stamps without year or date.
     pub(super) reference: Option<Millis>,
+    /// The clients that may have a row, where that is known: nobody need be told of others that they connected.
+    pub(super) rows: Option<Arc<Names>>,
 }
 
 /// What of an engine outlives a restart: the open conversations and what was learned about the log.
@@ -114,6 +116,7 @@ impl Engine {
             streams: Streams::default(),
             stats: Stats::default(),
             reference: None,
+            rows: None,
         }
     }
 
@@ -136,6 +139,11 @@ impl Engine {
     /// Says when the log was last written, for the first stamps without year or date. Without it the time of reading serves.
     pub fn set_reference(&mut self, written: Millis) {
         self.reference = Some(written);
+    }
+
+    /// Says which clients may have a row when an attempt is told: of an acceptance of any other nothing comes. It need not be told, then.
+    pub fn set_rows(&mut self, rows: Arc<Names>) {
+        self.rows = Some(rows);
     }
 
     /// Takes in one line, and says what became of it.

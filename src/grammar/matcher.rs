@@ -9,6 +9,7 @@ use super::captures::Captures;
 use super::ends::{Ends, Sample};
 use super::fact::Fact;
 use super::pattern::Pattern;
+use super::shape::Shape;
 use super::step::{Capture, Step, steps};
 use super::walk::{Reached, Walk};
 
@@ -93,6 +94,16 @@ impl Matcher {
             }
         }
         best.map(|(captures, _)| captures)
+    }
+
+    /// Its parts, if it can be read in one way only.
+    pub(super) fn only(&self) -> Option<&[Step]> {
+        if let [only] = self.readings.as_slice() { Some(&only.steps) } else { None }
+    }
+
+    /// Whether it may take a record of this form.
+    pub(super) fn may_take(&self, shape: &Shape) -> bool {
+        self.readings.iter().any(|reading| shape.may_be(&reading.steps))
     }
 
     /// How many free texts it has.

@@ -6,10 +6,16 @@ use super::fact::{Fact, Kind};
 use super::form::Colours;
 use super::product::Grammar;
 use super::rule::{Because, Outcome, Rule};
-use super::way::{Message, Way};
+use super::shape::{Class, Part, Shape};
+use super::step::{Capture, Step};
+use super::values::accepts;
+use super::way::{How, Message, Way};
 
 /// An IPv6 address in text with an IPv4 one in it, and a port.
 const LONGEST_PEER: usize = 45 + 1 + 5;
+
+/// No broker writes longer numbers of what it negotiated with a client.
+const LONGEST_NUMBER: usize = 9;
 
 /// The form of the records that open connections: all that have it are taken by the same way of the same rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,20 +32,16 @@ impl OpeningForm {
     /// The form of a record that this rule took. None: the rule does more than to say who opened a connection, or another one may take a record
     /// that differs only in the client's address and port.
     pub fn of(grammar: &Grammar, rule: &Rule, message: &[u8], captures: &Captures) -> Option<OpeningForm> {
-        let lines = grammar.framing.is_none() && grammar.structures.is_empty() && grammar.colours == Colours::Kept;
-        if !lines || grammar.is_keyed() || rule.outcome != Outcome::Opened || !rule.is_plain() || !rule.doubt.is_empty() {
+        if !is_usual(grammar, rule, Outcome::Opened) {
             return None;
         }
         let (peer, kind) = peer(captures, message, &[Fact::ServerPort])?;
         let form = OpeningForm { before: message[..peer.start].to_vec(), after: message[peer.end..].to_vec(), kind };
         // Nothing of what stands around them may be taken for a part of address or port.
-        let apart = |byte: Option<&u8>| byte.is_some_and(|byte| !is_of_peer(*byte));
+        let apart = |byte: Option<&u8>| byte.is_some_and(|byte| !Class::Peer.has(*byte));
         let divides = apart(form.before.last()) && apart(form.after.first()) && form.peer(message).is_some();
-        let mut ways: Vec<&Way> = rule.ways.iter().collect();
-        ways.sort_by_key(|way| std::cmp::Reverse(way.rank));
-        let mine = *ways.iter().find(|way| way.run(Message::plain(message)).is_some_and(|found| found == *captures))?;
-        let mut others = grammar.rules.iter().flat_map(|rule| &rule.ways).filter(|way| way.rank >= mine.rank && !std::ptr::eq(*way, mine));
-        (divides && others.all(|way| form.lacks(way))).then_some(form)
+        let shape = Shape::of(&[Part::Text(form.before.clone()), Part::Run(Class::Peer), Part::Text(form.after.clone())]);
+        (divides && grammar.leaves(&shape?, way_of(grammar, rule, message, captures)?, &form.after)).then_some(form)
     }
 
     /// The client's address and port, with what stands between them, in a record that has this form if they are that: if an address of this kind,
@@ -47,28 +49,133 @@ impl OpeningForm {
     #[inline]
     pub fn peer<'a>(&self, message: &'a [u8]) -> Option<&'a [u8]> {
         let peer = message.strip_prefix(self.before.as_slice())?.strip_suffix(self.after.as_slice())?;
-        (peer.len() <= LONGEST_PEER && peer.iter().all(|byte| is_of_peer(*byte))).then_some(peer)
-    }
-
-    /// Whether no record of this form holds what this way looks for.
-    fn lacks(&self, way: &Way) -> bool {
-        way.others.iter().chain([&way.literal]).any(|text| !text.is_empty() && !self.may_hold(text))
-    }
-
-    /// Whether some record of this form holds a text.
-    fn may_hold(&self, text: &[u8]) -> bool {
-        let holds = |part: &[u8]| memchr::memmem::find(part, text).is_some();
-        let across = |start: usize, end: usize| {
-            let (before, (peer, after)) = (&text[..start], text[start..].split_at(end - start));
-            self.before.ends_with(before) && peer.iter().all(|byte| is_of_peer(*byte)) && self.after.starts_with(after)
-        };
-        holds(&self.before) || holds(&self.after) || (0..=text.len()).any(|start| (start..=text.len()).any(|end| across(start, end)))
+        (peer.len() <= LONGEST_PEER && Class::Peer.run(peer) == peer.len()).then_some(peer)
     }
 }
 
-/// What an address and a port are written with.
-fn is_of_peer(byte: u8) -> bool {
-    byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':')
+/// The form of the records that accept clients whose names are plain: all that have it are taken by the same way of the same rule, and can be
+/// divided in one way only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptanceForm {
+    /// The rule's place in the grammar.
+    pub rule: usize,
+    /// What stands before the client's address.
+    before: Vec<u8>,
+    /// As what the address is captured.
+    pub kind: Kind,
+    /// What stands behind its port.
+    first: Vec<u8>,
+    runs: Vec<Run>,
+}
+
+/// A capture and the text behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Run {
+    class: Class,
+    /// It is the client's ID.
+    is_client: bool,
+    text: Vec<u8>,
+    /// So many bytes at the text's beginning are of the class.
+    back: usize,
+}
+
+impl AcceptanceForm {
+    /// The form of a record that this rule took. None: the rule does more than to say who was accepted, its records may be divided in several
+    /// ways, or other rules may take them.
+    pub fn of(grammar: &Grammar, rule: &Rule, message: &[u8], captures: &Captures) -> Option<AcceptanceForm> {
+        // Nobody's name, or what an accepted client needs to forge a record.
+        let strange = grammar.nobody.iter().chain(&rule.forgeable).all(|text| Class::Name.lacks(text));
+        if !is_usual(grammar, rule, Outcome::Accepted) || !strange {
+            return None;
+        }
+        let (place, mine) = way_of(grammar, rule, message, captures)?;
+        let How::Pattern(matcher) = &mine.how else { return None };
+        let [Step::Literal(before), Step::Capture(address), Step::Literal(colon), Step::Capture(port), Step::Literal(first), rest @ ..] =
+            matcher.only()?
+        else {
+            return None;
+        };
+        let peer = address.fact == Fact::ClientIp && *colon.text == *b":" && port.fact == Fact::ClientPort && port.kind == Kind::Port;
+        let runs = rest.chunks(2).map(Run::of).collect::<Option<Vec<Run>>>()?;
+        let form = AcceptanceForm { rule: place, before: before.text.to_vec(), kind: address.kind, first: first.text.to_vec(), runs };
+        let shape = form.shape()?;
+        let end = &form.runs.last()?.text;
+        (peer && form.is_divided_once(&shape) && grammar.leaves(&shape, (place, mine), end)).then_some(form)
+    }
+
+    /// The client's ID in a record that has this form, and this address and port.
+    pub fn client<'a>(&self, message: &'a [u8], peer: &[u8]) -> Option<&'a [u8]> {
+        let rest = message.strip_prefix(self.before.as_slice())?.strip_prefix(peer)?;
+        let (mut rest, mut client) = (rest.strip_prefix(self.first.as_slice())?, None);
+        for run in &self.runs {
+            let length = run.class.run(rest).checked_sub(run.back)?;
+            if length == 0 || run.class == Class::Digits && length > LONGEST_NUMBER {
+                return None;
+            }
+            client = if run.is_client { rest.get(..length) } else { client };
+            rest = rest.get(length..)?.strip_prefix(run.text.as_slice())?;
+        }
+        client.filter(|_| rest.is_empty() && self.is_peer(peer))
+    }
+
+    /// Whether these are an address of the form's kind, a colon and a port.
+    fn is_peer(&self, peer: &[u8]) -> bool {
+        let whole = |kind, text: &[u8]| accepts(kind, text) == Some((0, text.len()));
+        let colon = peer.iter().rposition(|byte| *byte == b':');
+        colon.is_some_and(|colon| whole(self.kind, &peer[..colon]) && whole(Kind::Port, &peer[colon + 1..]))
+    }
+
+    fn shape(&self) -> Option<Shape> {
+        let text = |text: &Vec<u8>| Part::Text(text.clone());
+        let runs = self.runs.iter().flat_map(|run| [Part::Run(run.class), text(&run.text)]);
+        Shape::of(&[text(&self.before), Part::Run(Class::Peer), text(&self.first)].into_iter().chain(runs).collect::<Vec<_>>())
+    }
+
+    /// Whether the pattern can divide such a record in no other way: the text behind each run has a byte that is not of the run, so that it
+    /// stands where the first such byte is and not before, and it stands nowhere behind that, so that no free text ends there.
+    fn is_divided_once(&self, shape: &Shape) -> bool {
+        let mut place = self.before.len() + 1 + self.first.len();
+        let once = |run: &Run| {
+            place += 1;
+            let again = run.class == Class::Name && shape.may_hold(&run.text, place + 1);
+            place += run.text.len();
+            !again
+        };
+        self.first.first().is_some_and(|byte| !Class::Peer.has(*byte))
+            && self.runs.iter().filter(|run| run.is_client).count() == 1
+            && self.runs.iter().all(once)
+    }
+}
+
+impl Run {
+    /// What these two steps of a pattern are in a record of a form.
+    fn of(steps: &[Step]) -> Option<Run> {
+        let [Step::Capture(Capture { again: false, fact, kind, .. }), Step::Literal(literal)] = steps else { return None };
+        let class = match (fact, kind) {
+            (Fact::ClientId | Fact::Username, Kind::Text) => Class::Name,
+            (Fact::Ignored, Kind::Int) => Class::Digits,
+            _ => return None,
+        };
+        let (text, back) = (literal.text.to_vec(), class.run(&literal.text));
+        // A number ends where its digits do.
+        let ends = back < text.len() && (class == Class::Name || back == 0);
+        ends.then_some(Run { class, is_client: *fact == Fact::ClientId, text, back })
+    }
+}
+
+/// Whether the records of this rule stand in lines for themselves, and do nothing but this.
+fn is_usual(grammar: &Grammar, rule: &Rule, outcome: Outcome) -> bool {
+    let lines = grammar.framing.is_none() && grammar.structures.is_empty() && grammar.colours == Colours::Kept;
+    lines && !grammar.is_keyed() && rule.outcome == outcome && rule.is_plain() && rule.doubt.is_empty()
+}
+
+/// The rule's place in the grammar, and its way that took this message.
+fn way_of<'g>(grammar: &'g Grammar, rule: &Rule, message: &[u8], captures: &Captures) -> Option<(usize, &'g Way)> {
+    let place = grammar.rules.iter().position(|other| std::ptr::eq(other, rule))?;
+    let mut ways: Vec<&Way> = grammar.rules.get(place)?.ways.iter().collect();
+    ways.sort_by_key(|way| std::cmp::Reverse(way.rank));
+    let way = ways.into_iter().find(|way| way.run(Message::plain(message)).is_some_and(|found| found == *captures))?;
+    Some((place, way))
 }
 
 /// Where the client's address and port stand, one behind the other with a colon between them, and as what the address is captured. Only
@@ -102,6 +209,8 @@ impl Rule {
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::grammar::{Library, Texts, load};
 
@@ -127,6 +236,50 @@ mod tests {
         }
         assert_eq!(form(mosquitto, "New connection from 192.0.2.7 on port 1883."), None);
         assert_eq!(form(mosquitto, "New client connected from 192.0.2.7:40101 as a (p2, c1, k60)."), None);
+    }
+
+    #[test]
+    fn a_mosquitto_accepts_clients_in_two_forms() {
+        let library = Library::load(None).unwrap_or_else(|_| panic!("broken"));
+        let mosquitto = library.get("mosquitto").unwrap_or_else(|| panic!("no grammar"));
+        let form = |message: &str| {
+            let (rule, captures) = mosquitto.find(Message::plain(message.as_bytes()), |_, _| true)?;
+            AcceptanceForm::of(mosquitto, rule, message.as_bytes(), &captures)
+        };
+        let named = form("New client connected from 192.0.2.7:40101 as pump 4 (p2, c1, k60, u'ops').").unwrap();
+        let nameless = form("New client connected from 192.0.2.7:40101 as pump-4 (p2, c1, k60).").unwrap();
+        let peers: [&str; 3] = ["192.0.2.7:40101", "2001:db8::7:1", "::1:1"];
+        for peer in peers {
+            for id in ["pump-4", "a", "plant/9:x_y.z", "disconnected.", "c1", "pump 4", " x  "] {
+                let message = |peer: &str, end: &str| format!("New client connected from {peer} as {id} (p2, c1, k60{end}");
+                for (form, message) in [(&named, message(peer, ", u'a.b').")), (&nameless, message(peer, ")."))] {
+                    assert_eq!(form.client(message.as_bytes(), peer.as_bytes()), Some(id.as_bytes()), "{message}");
+                    let (rule, captures) = mosquitto.find(Message::plain(message.as_bytes()), |_, _| true).unwrap();
+                    assert!(std::ptr::eq(rule, &mosquitto.rules[form.rule]) && !captures.ambiguous);
+                    assert_eq!(captures.get(Fact::ClientId, message.as_bytes()), Some(id.as_bytes()));
+                    assert_eq!(form.client(message.as_bytes(), b"192.0.2.7:4010"), None);
+                }
+            }
+        }
+        for (peer, end) in [
+            ("192.0.2.7:1", "as pump (4) (p2, c1, k60, u'ops')."),
+            ("192.0.2.7:1", "as  (p2, c1, k60, u'ops')."),
+            ("192.0.2.7:1", "as a (p2, c1, k60, u'ops (p2, c1, k60, u'ops')."),
+            ("192.0.2.7:1", "as a (p2, c1, k60, u'o'ps')."),
+            ("192.0.2.7:1", "as a (p2, c1, k60, u'ops') "),
+            ("192.0.2.7:1", "as a (p2, c1, k, u'ops')."),
+            ("192.0.2.7:1", "as a (p2, c1, k1234567890, u'ops')."),
+            ("192.0.2.7:1", "as \u{e9} (p2, c1, k60, u'ops')."),
+            ("192.0.2.7:1", "as <unknown> (p2, c1, k60, u'ops')."),
+            ("192.0.2:1", "as a (p2, c1, k60, u'ops')."),
+            ("192.0.2.7:70000", "as a (p2, c1, k60, u'ops')."),
+            ("192.0.2.7:", "as a (p2, c1, k60, u'ops')."),
+            ("192", "as a (p2, c1, k60, u'ops')."),
+        ] {
+            let message = format!("New client connected from {peer} {end}");
+            assert_eq!(named.client(message.as_bytes(), peer.as_bytes()), None, "{message}");
+        }
+        assert_eq!(form("New client connected from 192.0.2.7 as pump-4 (p2, c1, k60)."), None);
     }
 
     /// A rule that may take records which differ in the client's address only leaves no form for them.
@@ -167,6 +320,34 @@ mod tests {
             let (grammar, _) = load("x.toml", &source(other), &Arc::new(Texts { entries: Vec::new() }))
                 .unwrap_or_else(|faults| panic!("{other}: {faults}"));
             assert_eq!(form(&grammar, "Hello 192.0.2.7:1 here").is_some(), learned, "{other}");
+        }
+    }
+
+    proptest! {
+        /// What a form reads in a record is what the rules do.
+        #[test]
+        fn a_form_reads_what_the_rules_do(
+            peer in "192\\.0\\.2\\.[0-9]{1,4}:[0-9]{1,6}|[0-9a-f:]{2,12}|[0-9.:]{3,12}|/run/x:1",
+            parts in prop::collection::vec("[a-z]{0,3}| as | \\(p2, c1, k60|, u'|'\\)\\.|\\)\\.|:1| |-?[0-9]{1,3}| \\(p", 1..12),
+            usual in any::<bool>(),
+            id in "[a-z:./ ]{0,6}",
+        ) {
+            let library = Library::load(None).unwrap_or_else(|_| panic!("broken"));
+            let mosquitto = library.get("mosquitto").unwrap_or_else(|| panic!("no grammar"));
+            let parts = if usual { format!(" as {id} (p2, c1, k60, u'{}')", parts.concat()) } else { parts.concat() };
+            let message = format!("New client connected from {peer}{parts}.").into_bytes();
+            for known in ["New client connected from 192.0.2.7:1 as a (p2, c1, k60, u'b').", "New client connected from 192.0.2.7:1 as a (p2, c1, k60)."] {
+                let (rule, captures) = mosquitto.find(Message::plain(known.as_bytes()), |_, _| true).unwrap();
+                let form = AcceptanceForm::of(mosquitto, rule, known.as_bytes(), &captures).unwrap();
+                if let Some(client) = form.client(&message, peer.as_bytes()) {
+                    let (rule, captures) = mosquitto.find(Message::plain(&message), |_, _| true).unwrap();
+                    prop_assert!(std::ptr::eq(rule, &mosquitto.rules[form.rule]));
+                    prop_assert_eq!(captures.get(Fact::ClientId, &message), Some(client));
+                    let (range, kind) = super::peer(&captures, &message, &[Fact::ClientId, Fact::Username]).unwrap();
+                    prop_assert_eq!((&message[range], kind), (peer.as_bytes(), form.kind));
+                    prop_assert!(!captures.ambiguous && mosquitto.torn(&message).is_none());
+                }
+            }
         }
     }
 }

@@ -79,6 +79,11 @@ impl Linker {
         self.active = true;
     }
 
+    /// Whether attempts may have to wait for a terminator's log.
+    pub fn is_active(&self) -> bool {
+        self.active
+    }
+
     /// The terminators' logs have been read to their ends.
     pub fn complete(&mut self) {
         self.complete = true;

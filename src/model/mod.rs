@@ -4,6 +4,7 @@ mod attempt;
 mod event;
 mod evidence;
 mod fields;
+mod names;
 mod reason;
 mod row;
 
@@ -11,6 +12,7 @@ pub use attempt::{Attempt, Change, ClientKey, Ending, Identity, Link, Twin};
 pub use event::{Event, EventKind, Told};
 pub use evidence::Evidence;
 pub use fields::Fields;
+pub use names::Names;
 pub use reason::{Family, Reason, Reasons};
 pub use row::{Field, Row};
 

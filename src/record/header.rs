@@ -117,13 +117,19 @@ impl HeaderReader {
     /// say more of the same stamp.
     #[inline]
     pub fn as_before<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>) -> Option<Parts<'a>> {
+        let (stamp, message) = self.stamped(grammar, text, context)?;
+        Some(Parts { stamp: Some(stamp), message, captures: Captures::NONE })
+    }
+
+    /// The same, as stamp and message.
+    #[inline]
+    pub fn stamped<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>) -> Option<(Stamp, &'a [u8])> {
         let Some((0, Some(format))) = &self.learned else { return None };
         let [Element::Time(_), Element::Literal(border), Element::Message] = grammar.headers.first()?.pattern.elements.as_slice() else {
             return None;
         };
         let (stamp, after) = self.last.read(format, text, border.as_bytes(), context)?;
-        let message = after.strip_prefix(border.as_bytes())?;
-        Some(Parts { stamp: Some(stamp), message, captures: Captures::NONE })
+        Some((stamp, after.strip_prefix(border.as_bytes())?))
     }
 
     /// From now on the log has this header.

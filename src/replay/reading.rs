@@ -124,7 +124,10 @@ impl Shelf {
         let same = self.tracks.iter().position(|track| ended(track) && track.family == family);
         let at = same.or_else(|| self.tracks.iter().position(ended)).unwrap_or(self.tracks.len());
         if at == self.tracks.len() {
-            let engine = Engine::new(Arc::clone(&self.source.grammar), self.source.options.clone());
+            let mut engine = Engine::new(Arc::clone(&self.source.grammar), self.source.options.clone());
+            if let Some(rows) = &self.source.rows {
+                engine.set_rows(Arc::clone(rows));
+            }
             self.tracks.push(Track { log: log_id(broker, &file.path), engine, file: None, family: String::new() });
         }
         twins.reached(broker, self.tracks[at].log, None, true);

@@ -15,7 +15,7 @@ use self::records::{Place, Records};
 use super::CommitStats;
 use super::batch::{self, Batch};
 use super::packed::{Packer, View, blank, known};
-use crate::model::{Attempt, Change, ClientKey, Identity, Millis, Row};
+use crate::model::{Attempt, Change, ClientKey, Identity, Millis, Names, Row};
 
 /// So many rows are looked for together when they are shown.
 const AHEAD: usize = 16;
@@ -27,6 +27,8 @@ pub struct Table {
     packer: Packer,
     places: HashTable<Hashed>,
     records: Records,
+    /// Whose rows were ever put in.
+    names: Arc<Names>,
 }
 
 impl Table {
@@ -62,6 +64,11 @@ impl Table {
             }
         }
         stats
+    }
+
+    /// Who may have a row, now and later.
+    pub fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.names)
     }
 
     /// How many rows there are.
@@ -139,6 +146,7 @@ impl Table {
                 self.tidy();
             }
             Entry::Vacant(entry) => {
+                self.names.add(row.client_id.as_bytes());
                 packer.rest(row, row.attempts, row.first_ts);
                 entry.insert(Hashed { place: records.add(&packer.record), hash });
             }

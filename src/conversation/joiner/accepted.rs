@@ -5,11 +5,14 @@ use serde::{Deserializer, Serializer};
 
 use super::*;
 use crate::grammar::{Captures, Message};
+use crate::record::scrubbed;
 
 /// A client that was accepted.
 #[derive(Debug, Clone)]
 pub(super) enum Accepted {
     Heard(Box<AsHeard>),
+    /// At once when it opened its connection.
+    Usual(Box<Connect>),
     Known(Box<Known>),
 }
 
@@ -25,13 +28,48 @@ pub(super) struct Known {
 }
 
 /// Who opened the connection of a client that was accepted.
-pub(super) enum Opening<'a> {
+pub(super) enum Opening {
     /// Nobody knows.
     Unknown,
     /// One that was listed.
     Listed(Box<Opened>),
-    /// One that was accepted at once, as its record says it: the message, and the line.
-    Told(&'a [u8], Quote<'a>),
+}
+
+/// The two lines of a connection that was opened and accepted at once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Connect {
+    ts: Millis,
+    /// One behind the other, where the second begins, and where in each the message does.
+    lines: Vec<u8>,
+    second: usize,
+    messages: [usize; 2],
+}
+
+impl Connect {
+    /// In the memory of one before it.
+    pub(super) fn set(&mut self, ts: Millis, [opening, acceptance]: [(&[u8], usize); 2]) {
+        keep(&mut self.lines, opening.0);
+        self.lines.extend_from_slice(acceptance.0);
+        (self.ts, self.second, self.messages) = (ts, opening.0.len(), [opening.1, acceptance.1]);
+    }
+
+    fn known(&self, grammar: &Grammar) -> Known {
+        let (opening, acceptance) = self.lines.split_at(self.second.min(self.lines.len()));
+        let facts = |line: &[u8], message: usize| {
+            let message = line.get(message..).unwrap_or_default();
+            let found = grammar.find(Message::plain(message), |_, _| true);
+            found.map(|(rule, captures)| {
+                let heard = Heard { captures: &captures, bytes: message, header: (&Captures::NONE, b"") };
+                Facts::of(grammar, rule, &heard)
+            })
+        };
+        let mut all = facts(acceptance, self.messages[1]).unwrap_or_default();
+        if let Some(facts) = facts(opening, self.messages[0]) {
+            all.add(facts);
+        }
+        let line = |line| Quote::new(scrubbed(grammar, line)).kept();
+        Known { ts: self.ts, facts: all, evidence: [line(opening), line(acceptance)].into_iter().collect() }
+    }
 }
 
 /// What its record said, and that of its opening.
@@ -44,14 +82,12 @@ pub(super) struct AsHeard {
     message: Vec<u8>,
     header: (Captures, Vec<u8>),
     opening: Option<Box<Opened>>,
-    /// The message and the line of an opening that was not listed.
-    told: (Vec<u8>, Option<Quote<'static>>),
     line: Option<Quote<'static>>,
 }
 
 impl Accepted {
     /// In the memory of one before it, if there is some.
-    pub(super) fn new(grammar: &Grammar, said: &Said<'_>, opening: Opening<'_>, spare: Option<Box<AsHeard>>) -> Option<Accepted> {
+    pub(super) fn new(grammar: &Grammar, said: &Said<'_>, opening: Opening, spare: Option<Box<AsHeard>>) -> Option<Accepted> {
         let rule = grammar.rules.iter().position(|rule| std::ptr::eq(rule, said.rule))?;
         let Heard { captures, bytes, header: (header, whole) } = said.heard;
         let mut heard = spare.unwrap_or_default();
@@ -62,16 +98,8 @@ impl Accepted {
             heard.header.1.extend_from_slice(whole);
         }
         keep_line(&mut heard.line, Some(said.line.clone()));
-        match opening {
-            Opening::Unknown => keep_line(&mut heard.told.1, None),
-            Opening::Listed(opened) => {
-                keep_line(&mut heard.told.1, None);
-                heard.opening = Some(opened);
-            }
-            Opening::Told(message, line) => {
-                keep(&mut heard.told.0, message);
-                keep_line(&mut heard.told.1, Some(line));
-            }
+        if let Opening::Listed(opened) = opening {
+            heard.opening = Some(opened);
         }
         Some(Accepted::Heard(heard))
     }
@@ -79,14 +107,16 @@ impl Accepted {
     pub(super) fn ts(&self) -> Millis {
         match self {
             Accepted::Heard(heard) => heard.ts,
+            Accepted::Usual(connect) => connect.ts,
             Accepted::Known(known) => known.ts,
         }
     }
 
     /// What is known of it. The grammar is the one that it was heard with.
     pub(super) fn known(&self, grammar: &Grammar) -> Option<Box<Known>> {
-        let AsHeard { ts, rule, captures, message, header, opening, told, line } = match self {
+        let AsHeard { ts, rule, captures, message, header, opening, line } = match self {
             Accepted::Heard(heard) => &**heard,
+            Accepted::Usual(connect) => return Some(Box::new(connect.known(grammar))),
             Accepted::Known(known) => return Some(known.clone()),
         };
         let heard = Heard { captures, bytes: message, header: (&header.0, &header.1) };
@@ -95,13 +125,7 @@ impl Accepted {
             facts.add(opened.facts);
             opened.line
         });
-        let told = told.1.clone().inspect(|_| {
-            if let Some((rule, captures)) = grammar.find(Message::plain(&told.0), |_, _| true) {
-                let heard = Heard { captures: &captures, bytes: &told.0, header: (&Captures::NONE, b"") };
-                facts.add(Facts::of(grammar, rule, &heard));
-            }
-        });
-        Some(Box::new(Known { ts: *ts, facts, evidence: opening.into_iter().chain(told).chain(line.clone()).collect() }))
+        Some(Box::new(Known { ts: *ts, facts, evidence: opening.into_iter().chain(line.clone()).collect() }))
     }
 
     /// The same, as it can be kept over a restart.
@@ -138,7 +162,7 @@ impl Serialize for Accepted {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Accepted::Known(known) => known.serialize(serializer),
-            Accepted::Heard(_) => serializer.serialize_none(),
+            Accepted::Heard(_) | Accepted::Usual(_) => serializer.serialize_none(),
         }
     }
 }

@@ -47,14 +47,13 @@ impl Joiner {
             _ => {}
         }
         self.known_now(settings, out);
-        self.knows(grammar, &said.heard);
+        self.knows(grammar, said.heard.raw(Fact::ClientId).unwrap_or_default());
         self.tell_earlier(settings, &facts, out);
         self.welcome(grammar, settings, said, (facts.client_id, forgeable), opening, out)
     }
 
     /// A client was accepted, of whatever name.
-    pub(super) fn knows(&mut self, grammar: &Grammar, heard: &Heard<'_>) {
-        let name = heard.raw(Fact::ClientId).unwrap_or_default();
+    pub(super) fn knows(&mut self, grammar: &Grammar, name: &[u8]) {
         if name.is_empty() {
             self.sessions.lost()
         } else {
@@ -73,7 +72,7 @@ impl Joiner {
         settings: &Settings,
         said: &Said<'_>,
         (client_id, forgeable): (Option<String>, bool),
-        opening: Opening<'_>,
+        opening: Opening,
         out: &mut Vec<Attempt>,
     ) -> Effect {
         let doubtful = said.heard.captures.ambiguous || forgeable;

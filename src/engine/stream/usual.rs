@@ -1,22 +1,49 @@
-//! What most clients do, taken in at once: a connection is opened, and the next record that counts accepts its client. Of the first, then, only
-//! that it has the form of such records is looked at.
+//! What most clients do, taken in at once: a connection is opened, and the next record that counts accepts its client. Of both, then, only
+//! that they have the form of such records is looked at.
 
 use super::*;
-use crate::grammar::{OpeningForm, peer};
+use crate::conversation::{Client, Connected};
+use crate::grammar::{AcceptanceForm, OpeningForm, peer};
+use crate::model::Names;
 
-/// A broker has few listeners, and its records of one differ in the client's address only.
+/// A broker has few listeners, and its records of one differ in the client's address only; it accepts clients with and without a username.
 const MOST_FORMS: usize = 4;
-/// So many openings that were read in full are looked at to learn their forms; then fewer and fewer of them.
+/// So many records that were read in full are looked at to learn their forms; then fewer and fewer of them.
 const LOOKS: usize = 16;
+/// No usual line is longer.
+const LONGEST: usize = 4_096;
 
 /// The forms of such records in this log, learned from those that were read in full.
 #[derive(Debug, Default)]
 pub(super) struct Usual {
-    openings: Vec<OpeningForm>,
-    /// How many openings were read in full.
-    read: usize,
+    openings: Forms<OpeningForm>,
+    acceptances: Forms<AcceptanceForm>,
     /// What stands before the client's address in the last acceptance.
     accepted: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Forms<T> {
+    list: Vec<T>,
+    /// How many records were looked at.
+    read: usize,
+}
+
+impl<T> Default for Forms<T> {
+    fn default() -> Forms<T> {
+        Forms { list: Vec::new(), read: 0 }
+    }
+}
+
+impl<T: PartialEq> Forms<T> {
+    /// Learns the form of one more record, if no known one fits.
+    fn learn(&mut self, fits: impl Fn(&T) -> bool, form: impl FnOnce() -> Option<T>) {
+        self.read += 1;
+        let looks = self.list.len() < MOST_FORMS && (self.read <= LOOKS || self.read.is_power_of_two());
+        if looks && !self.list.iter().any(fits) {
+            self.list.extend(form().filter(|form| !self.list.contains(form)));
+        }
+    }
 }
 
 /// A connection that was opened, if the next record shows the same address and port.
@@ -34,18 +61,15 @@ impl Usual {
     pub(super) fn learn(&mut self, grammar: &Grammar, rule: &Rule, message: &[u8], captures: &Captures) {
         match rule.outcome {
             Outcome::Opened => {
-                self.read += 1;
-                let looks = self.openings.len() < MOST_FORMS && (self.read <= LOOKS || self.read.is_power_of_two());
-                if looks && !self.openings.iter().any(|form| form.peer(message).is_some()) {
-                    self.openings.extend(OpeningForm::of(grammar, rule, message, captures));
-                }
+                self.openings.learn(|form| form.peer(message).is_some(), || OpeningForm::of(grammar, rule, message, captures));
             }
-            Outcome::Accepted if !self.openings.is_empty() => {
-                if let Some((peer, _)) = accepted(rule, message, captures)
-                    && self.accepted != message[..peer.start]
-                {
+            Outcome::Accepted if !self.openings.list.is_empty() => {
+                let Some((peer, _)) = accepted(rule, message, captures) else { return };
+                if self.accepted != message[..peer.start] {
                     self.accepted = message[..peer.start].to_vec();
                 }
+                let fits = |form: &AcceptanceForm| form.client(message, &message[peer.clone()]).is_some();
+                self.acceptances.learn(fits, || AcceptanceForm::of(grammar, rule, message, captures));
             }
             _ => {}
         }
@@ -73,15 +97,13 @@ impl Stream {
         line: &'a [u8],
         (zone, near, read_at): (&TimeZone, Option<Millis>, Millis),
     ) -> Option<Opening<'a>> {
-        if self.needs_every_line() || !self.joiner.is_quiet() {
+        if line.len() > LONGEST || self.needs_every_line() || !self.joiner.is_quiet() {
             return None;
         }
         let context = TimeContext { zone, reference: self.last_ts.or(near).unwrap_or(read_at) };
-        let parts = self.headers.as_before(grammar, line, &context)?;
-        let message = parts.message;
-        let (peer, kind) = self.usual.openings.iter().find_map(|form| Some((form.peer(message)?, form.kind)))?;
-        let ts = parts.stamp?.millis;
-        (!grammar.opens(message)).then_some(Opening { line, message, peer, kind, ts })
+        let (stamp, message) = self.headers.stamped(grammar, line, &context)?;
+        let (peer, kind) = self.usual.openings.list.iter().find_map(|form| Some((form.peer(message)?, form.kind)))?;
+        Some(Opening { line, message, peer, kind, ts: stamp.millis })
     }
 
     /// Whether this line may accept the client of this connection: if its header is as long as the opening's.
@@ -92,16 +114,45 @@ impl Stream {
     }
 
     /// Takes in a connection's opening and its client's acceptance, if this line is that. None: it is not, or more comes of it; nothing was taken in.
+    /// `rows` are the clients of whom somebody wants to know that they connected; none: all are.
     pub(in crate::engine) fn accepted(
         &mut self,
         opening: &Opening<'_>,
         line: &[u8],
         read_at: Millis,
+        rows: Option<&Names>,
         around: &mut Surroundings<'_>,
     ) -> Option<()> {
         let grammar = around.grammar;
-        let parts = self.headers.as_before(grammar, line, &TimeContext { zone: around.zone, reference: opening.ts })?;
-        let message = parts.message;
+        let context = TimeContext { zone: around.zone, reference: opening.ts };
+        let (stamp, message) = self.headers.stamped(grammar, line, &context).filter(|_| line.len() <= LONGEST)?;
+        let (ts, _) = when(Some(stamp), None, read_at);
+        let lines = [(opening.line, opening.line.len() - opening.message.len()), (line, line.len() - message.len())];
+        let forms = self.usual.acceptances.list.iter().filter(|form| form.kind == opening.kind && line.len() < grammar.cut_at);
+        let known = forms.into_iter().find_map(|form| Some((grammar.rules.get(form.rule)?, form.client(message, opening.peer)?)));
+        let found = if known.is_none() { self.read_acceptance(grammar, (message, lines[1].1), opening) } else { None };
+        let (rule, client) = match (known, &found) {
+            (Some((rule, name)), _) => (rule, Client::Named(name, rows.is_none_or(|rows| rows.may_hold(name)))),
+            (None, Some((rule, captures))) => (*rule, Client::Heard(Heard { captures, bytes: message, header: NOTHING })),
+            (None, None) => return None,
+        };
+        let connected = Connected { lines, peer: opening.peer, rule, ts };
+        let effect = self.joiner.connected(grammar, around.settings, &connected, &client, around.out)?;
+        self.joiner.reached(ts);
+        self.last_ts = Some(ts);
+        *around.near = Some(ts);
+        around.stats.matched += 2;
+        around.stats.accepted += u64::from(matches!(effect, Effect::Accepted | Effect::AcceptedUnclear));
+        Some(())
+    }
+
+    /// Reads an acceptance that has none of the known forms.
+    fn read_acceptance<'g>(
+        &mut self,
+        grammar: &'g Grammar,
+        (message, header): (&[u8], usize),
+        opening: &Opening<'_>,
+    ) -> Option<(&'g Rule, Captures)> {
         if !message.strip_prefix(self.usual.accepted.as_slice())?.starts_with(opening.peer) || grammar.opens(message) {
             return None;
         }
@@ -110,29 +161,8 @@ impl Stream {
         if message[peer] != *opening.peer || kind != opening.kind {
             return None;
         }
-        captures.ambiguous |= line.len() >= grammar.cut_at;
-        let quoted = |line, message, captures: &_| {
-            let line = Line { text: line, raw: line, returns: false, stamp: None, read_at, doubtful: false };
-            evidence(grammar, line, Message::plain(message), None, captures)
-        };
-        let (ts, ts_inferred) = when(parts.stamp, None, read_at);
-        let said = Said {
-            rule,
-            heard: Heard { captures: &captures, bytes: message, header: NOTHING },
-            ts,
-            ts_inferred,
-            written_at: false,
-            read_at,
-            line: quoted(line, message, &captures),
-            doubtful: false,
-        };
-        let opening = (opening.message, quoted(opening.line, opening.message, &Captures::NONE));
-        let effect = self.joiner.connected(grammar, around.settings, opening, &said, around.out)?;
-        self.joiner.reached(ts);
-        self.last_ts = Some(ts);
-        *around.near = Some(ts);
-        around.stats.matched += 2;
-        around.stats.accepted += u64::from(matches!(effect, Effect::Accepted | Effect::AcceptedUnclear));
-        Some(())
+        self.usual.learn(grammar, rule, message, &captures);
+        captures.ambiguous |= header + message.len() >= grammar.cut_at;
+        Some((rule, captures))
     }
 }
