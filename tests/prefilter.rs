@@ -69,21 +69,33 @@ fn every_grammar_on_every_fixture() {
     }
 }
 
-/// Long logs, to which the searcher is fitted on the way.
+/// Long logs, to which the searcher is fitted on the way: to what it goes on to search, and to a beginning that is not like the rest.
 #[test]
 fn every_fixture_many_times() {
+    const LONG: usize = 360 << 10;
     let mut found = Vec::new();
     logs(Path::new("fixtures"), &mut found);
     for path in found {
-        let log = std::fs::read(&path).unwrap();
+        let fixture = [std::fs::read(&path).unwrap().as_slice(), b"\n"].concat();
         let product = path.components().nth(1).unwrap().as_os_str().to_str().unwrap().to_owned();
         let Some(grammar) = grammars().into_iter().find(|grammar| grammar.name == product) else { continue };
-        let log = [log.as_slice(), b"\n"].concat().repeat((280 << 10) / (log.len() + 1) + 1);
-        let ends: Vec<usize> = memchr::memchr_iter(b'\n', &log).map(|end| end + 1).step_by(997).chain([log.len()]).collect();
-        let starts = std::iter::once(0).chain(ends.iter().copied());
-        let pieces: Vec<&[u8]> = starts.zip(&ends).map(|(start, end)| &log[start..*end]).collect();
-        agree(&grammar, &log, &pieces);
+        let first = &fixture[..=memchr::memchr(b'\n', &fixture).unwrap()];
+        for log in [fixture.repeat(LONG / fixture.len() + 1), [first.repeat(LONG / first.len() + 1), fixture.repeat(2)].concat()] {
+            agree(&grammar, &log, &pieces(&log, 80 << 10));
+        }
     }
+}
+
+/// Whole lines, of so many bytes or a line more.
+fn pieces(mut log: &[u8], size: usize) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    while let Some(end) = log.get(size..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+        let (piece, rest) = log.split_at(size + end + 1);
+        pieces.push(piece);
+        log = rest;
+    }
+    pieces.push(log);
+    pieces
 }
 
 /// Lines that the rules take, their wrappers, what an echo needs, and anything else.

@@ -33,10 +33,6 @@ impl Engine {
     /// The same; `each` is called after each line that was looked at. The memory of attempts that it takes away is used again at once.
     pub fn feed_each(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>, each: &mut dyn FnMut(&mut Vec<Attempt>)) {
         let grammar = std::sync::Arc::clone(&self.grammar);
-        let need = self.need();
-        if let Some(prefilter) = &mut self.prefilter {
-            prefilter.fit(bytes, need);
-        }
         let (mut at, mut wanted, mut ahead) = (0, 0, None);
         while at < bytes.len() {
             if let Some(end) = self.skim(bytes, at, read_at) {
@@ -119,8 +115,9 @@ impl Engine {
 
     /// The next line that a rule may take; an empty one behind the last if there is none. None: what stands here must be looked at,
     /// whatever it is.
-    fn next_hit(&self, bytes: &[u8], at: usize, ahead: &mut Option<(Need, Range<usize>)>) -> Option<Range<usize>> {
-        let (prefilter, need) = (self.prefilter.as_ref()?, self.need());
+    fn next_hit(&mut self, bytes: &[u8], at: usize, ahead: &mut Option<(Need, Range<usize>)>) -> Option<Range<usize>> {
+        let need = self.need();
+        let prefilter = self.prefilter.as_mut()?;
         if !self.unwrapper.searchable() || self.streams.list.iter().any(|writer| writer.stream.needs_every_line()) {
             return None;
         }

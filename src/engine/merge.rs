@@ -5,22 +5,23 @@
 //! may find others as well, which costs time and nothing else; so a part stands for its texts only where a piece of the log itself has no
 //! such line.
 
+use memchr::memmem;
+
 /// No shorter part stands for several texts.
 const LEAST: usize = 7;
 
 /// At most `most` texts of which every given one holds one; none when the log does not allow it, or they are few enough.
 pub(super) fn merged<'t>(texts: &[&'t [u8]], log: &[u8], most: usize) -> Option<Vec<&'t [u8]>> {
-    if texts.len() <= most {
+    if texts.len() <= most || texts.len() > u64::BITS as usize {
         return None;
     }
-    let found: Vec<usize> = texts.iter().map(|text| times(log, text)).collect();
-    let mut left: Vec<(&'t [u8], usize)> = texts.iter().copied().zip(found).collect();
-    for part in parts(texts) {
-        let (of, others): (Vec<_>, Vec<_>) = left.iter().partition(|(text, _)| holds(text, part));
-        let known = of.iter().map(|(_, times)| times).sum();
-        if of.len() > 1 && times(log, part) <= known {
+    // Each with those that it stands for.
+    let mut left: Vec<(&'t [u8], u64)> = texts.iter().enumerate().map(|(at, text)| (*text, 1 << at)).collect();
+    for (part, holders) in parts(texts) {
+        let (of, others): (Vec<_>, Vec<_>) = left.iter().partition(|(_, of)| of & !holders == 0);
+        if of.len() > 1 && tells(log, part, &of) {
             left = others;
-            left.push((part, known));
+            left.push((part, of.iter().fold(0, |all, (_, of)| all | of)));
         }
         if left.len() <= most {
             return Some(left.into_iter().map(|(text, _)| text).collect());
@@ -29,41 +30,47 @@ pub(super) fn merged<'t>(texts: &[&'t [u8]], log: &[u8], most: usize) -> Option<
     None
 }
 
-/// The longest parts that any two of the texts have in common; the longest of these first, because they tell most.
-fn parts<'t>(texts: &[&'t [u8]]) -> Vec<&'t [u8]> {
-    let pairs = texts.iter().enumerate().flat_map(|(at, one)| texts[at + 1..].iter().map(|two| common(one, two)));
-    let mut parts: Vec<&[u8]> = pairs.filter(|part| part.len() >= LEAST).collect();
-    parts.sort_unstable();
-    parts.dedup();
-    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
-    parts
+/// Whether each line of the log that holds this part holds one of the texts, too.
+fn tells(log: &[u8], part: &[u8], texts: &[(&[u8], u64)]) -> bool {
+    let texts: Vec<memmem::Finder<'_>> = texts.iter().map(|(text, _)| memmem::Finder::new(text)).collect();
+    memmem::find_iter(log, part).all(|at| {
+        let start = memchr::memrchr(b'\n', &log[..at]).map_or(0, |feed| feed + 1);
+        let end = memchr::memchr(b'\n', &log[at..]).map_or(log.len(), |feed| at + feed);
+        texts.iter().any(|text| text.find(&log[start..end]).is_some())
+    })
 }
 
-/// The longest text that stands in both; none where that is too short.
-fn common<'t>(one: &'t [u8], two: &[u8]) -> &'t [u8] {
-    // Most have none that is long enough.
-    if !one.windows(LEAST).any(|part| two.windows(LEAST).any(|other| other == part)) {
-        return &[];
+/// The parts that several of the texts have in common, with a bit for each of these texts; none that always stands in the same longer one. The
+/// longest first, because they tell most.
+fn parts<'t>(texts: &[&'t [u8]]) -> Vec<(&'t [u8], u64)> {
+    // In the order of what stands there, a place is next to that which has most in common with it. Numbers are sorted quicker than texts.
+    let begin = |text: &[u8]| (0..8).fold(0, |all: u64, at| all << 8 | text.get(at).map_or(0, |byte| u64::from(*byte)));
+    let mut places: Vec<(u64, &'t [u8], usize, Option<&'t u8>)> = Vec::new();
+    for (which, text) in texts.iter().enumerate() {
+        let starts = 0..(text.len() + 1).saturating_sub(LEAST);
+        places.extend(starts.map(|at| (begin(&text[at..]), &text[at..], which, text[..at].last())));
     }
-    let (mut best, mut row) = (0..0, vec![0; two.len() + 1]);
-    for (at, byte) in one.iter().enumerate() {
-        // What ends at this byte and at each of the other's, from the right: the entry before is still that of the byte before.
-        for other in (0..two.len()).rev() {
-            row[other + 1] = if two[other] == *byte { row[other] + 1 } else { 0 };
-            if row[other + 1] > best.len() {
-                best = at + 1 - row[other + 1]..at + 1;
+    places.sort_unstable();
+    let mut parts: Vec<(&[u8], u64)> = Vec::new();
+    for pair in places.windows(2) {
+        let part = common(pair[0].1, pair[1].1);
+        if part.len() >= LEAST {
+            let first = places.partition_point(|(_, place, ..)| *place < part);
+            let all = || places[first..].iter().take_while(|(_, place, ..)| place.starts_with(part));
+            let before = places[first].3;
+            if before.is_none() || all().any(|(.., other)| *other != before) {
+                parts.push((part, all().fold(0, |all, (_, _, which, _)| all | 1 << which)));
             }
         }
     }
-    &one[best]
+    parts.sort_unstable_by_key(|(part, _)| (std::cmp::Reverse(part.len()), *part));
+    parts.dedup();
+    parts
 }
 
-fn holds(text: &[u8], part: &[u8]) -> bool {
-    memchr::memmem::find(text, part).is_some()
-}
-
-fn times(log: &[u8], text: &[u8]) -> usize {
-    memchr::memmem::find_iter(log, text).count()
+/// What both begin with.
+fn common<'t>(one: &'t [u8], two: &[u8]) -> &'t [u8] {
+    &one[..one.iter().zip(two).take_while(|(one, two)| one == two).count()]
 }
 
 #[cfg(test)]
@@ -110,7 +117,7 @@ mod tests {
             let texts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
             if let Some(merged) = merged(&texts, log.as_bytes(), most) {
                 prop_assert!(merged.len() <= most);
-                prop_assert!(texts.iter().all(|text| merged.iter().any(|part| holds(text, part))));
+                prop_assert!(texts.iter().all(|text| merged.iter().any(|part| memmem::find(text, part).is_some())));
             }
         }
     }

@@ -12,6 +12,7 @@ mod recognise;
 mod searcher;
 mod skim;
 mod stream;
+mod stumbles;
 mod suspicion;
 #[cfg(test)]
 mod torn_tests;

@@ -160,16 +160,11 @@ impl Prefilter {
         Some(Prefilter { searcher, others, brackets, hidden: hidden::Ways::of(grammar) })
     }
 
-    /// Fits the search to the log that these bytes are of; it finds all that it found before.
-    pub(super) fn fit(&mut self, log: &[u8], need: Need) {
-        let other = self.others.iter_mut().find(|(of, _)| *of == need);
-        other.map_or(&mut self.searcher, |(_, searcher)| searcher).fit(log);
-    }
-
     /// The first line at or after `from`, with its line end, that a rule may take: one that holds a literal, or may hold one where the
-    /// log's wrappers hide it.
-    pub(super) fn next_line(&self, bytes: &[u8], from: usize, hides: Hides, need: Need) -> Option<Range<usize>> {
-        let searcher = self.others.iter().find(|(of, _)| *of == need).map_or(&self.searcher, |(_, searcher)| searcher);
+    /// log's wrappers hide it. The search is fitted to the log on the way.
+    pub(super) fn next_line(&mut self, bytes: &[u8], from: usize, hides: Hides, need: Need) -> Option<Range<usize>> {
+        let other = self.others.iter_mut().find(|(of, _)| *of == need);
+        let searcher = other.map_or(&mut self.searcher, |(_, searcher)| searcher);
         let mut hit = searcher.find(bytes, from);
         let before = |hit: &Option<Range<usize>>| &bytes[..hit.as_ref().map_or(bytes.len(), |hit| hit.start)];
         let ways = hidden::Ways { escapes: self.hidden.escapes || hides.journal, journal: hides.journal, ..self.hidden };
@@ -221,7 +216,7 @@ mod tests {
     #[test]
     fn usual_lines_hold_nothing_that_is_looked_for() {
         let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
-        let Some(prefilter) = library.get("mosquitto").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
+        let Some(mut prefilter) = library.get("mosquitto").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
         for line in [
             "1795446313: Received PUBLISH from a (d0, q1, r0, m5, 'plant/5', ... (5 bytes))",
             "1795446313: Sending PUBACK to a (m5, rc0)",
@@ -241,13 +236,13 @@ mod tests {
     #[test]
     fn usual_records_of_named_values_hold_nothing_that_is_looked_for() {
         let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
-        let Some(prefilter) = library.get("emqx").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
+        let Some(mut prefilter) = library.get("emqx").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
         let record = |msg: &str, packet: &str| {
             format!(
                 r#"{{"time":1795447634298994,"level":"debug","msg":"{msg}","username":"u","clientid":"a","peername":"192.0.2.7:40101","tag":"MQTT","packet":"{packet}","pid":"<0.9.0>"}}"#
             )
         };
-        let next = |line: &str| prefilter.next_line(line.as_bytes(), 0, Hides::default(), Need::ALL);
+        let mut next = |line: &str| prefilter.next_line(line.as_bytes(), 0, Hides::default(), Need::ALL);
         for (msg, packet) in [
             ("mqtt_packet_received", "PUBLISH(Q0, R0, D0, Topic=a/b, PacketId=undefined, Payload=******)"),
             ("mqtt_packet_sent", r#"PUBLISH(Q0, R0, D0, Topic=a/\u00e9\"b, PacketId=undefined, Payload=******)"#),
@@ -264,8 +259,8 @@ mod tests {
     #[test]
     fn brackets_that_are_not_closed_are_found() {
         let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
-        let Some(prefilter) = library.get("tbmq").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
-        let next = |text: &str| prefilter.next_line(text.as_bytes(), 0, Hides::default(), Need::ALL);
+        let Some(mut prefilter) = library.get("tbmq").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
+        let mut next = |text: &str| prefilter.next_line(text.as_bytes(), 0, Hides::default(), Need::ALL);
         let whole = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump] nothing\n";
         assert_eq!(next(&whole.repeat(3)), None);
         let torn = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump\n";

@@ -6,12 +6,17 @@ use std::sync::Arc;
 use aho_corasick::packed::{Config, MatchKind, Searcher as Packed};
 use aho_corasick::{AhoCorasick, Input};
 
-use super::arrange::{FEW, arranged, narrowed};
+use super::arrange::{FEW, arranged};
 use super::merge::merged;
 
-/// After so many bytes of a log the searcher is fitted to what this log holds, which takes as long as searching a megabyte; in a large one
-/// it pays to look for fewer texts, which takes as long as searching ten.
+/// When so many bytes of a log will have been searched, the searcher is fitted to what this log holds, and again later, because its beginning
+/// may not be like the rest.
 const FITTED: [usize; 3] = [256 << 10, 16 << 20, 1 << 30];
+/// It is fitted to a piece of at least so many bytes: a few lines would tell nothing.
+const LEAST: usize = 64 << 10;
+/// So much of the piece is looked at, in so many places; all of it takes as long as searching three megabytes.
+const MOST: usize = 128 << 10;
+const PLACES: usize = 8_192;
 
 /// What searches. Copies have its tables in common until they are fitted to logs of their own.
 #[derive(Debug, Clone)]
@@ -46,28 +51,28 @@ impl Searcher {
         self.texts.len()
     }
 
-    /// Where the first text at or after `from` stands.
-    pub(super) fn find(&self, bytes: &[u8], from: usize) -> Option<Range<usize>> {
-        match &self.kind {
+    /// Where the first text at or after `from` stands. The bytes are a piece of the one log that is searched.
+    pub(super) fn find(&mut self, bytes: &[u8], from: usize) -> Option<Range<usize>> {
+        // A log's first line may be all that is ever searched for these texts: it tells what is looked for in the others.
+        let due = FITTED.get(self.fitted).is_some_and(|size| self.searched.saturating_add(bytes.len() - from) >= *size);
+        if due && self.searched > 0 && bytes.len() >= LEAST {
+            self.fit(&bytes[..bytes.len().min(MOST)]);
+        }
+        let hit = match &self.kind {
             Kind::Packed(searcher) => searcher.find_in(bytes, (from..bytes.len()).into()).map(|hit| hit.start()..hit.end()),
             Kind::Automaton(automaton) => automaton.find(Input::new(bytes).range(from..)).map(|hit| hit.range()),
-        }
+        };
+        self.searched = self.searched.saturating_add(hit.as_ref().map_or(bytes.len(), |hit| hit.end) - from);
+        hit
     }
 
-    /// Fits it to the log that these bytes are of, when it is time for that. It finds all that it found before.
-    pub(super) fn fit(&mut self, log: &[u8]) {
-        self.searched = self.searched.saturating_add(log.len());
-        if !matches!(self.kind, Kind::Packed(_)) || FITTED.get(self.fitted).is_none_or(|size| self.searched < *size) {
-            return;
-        }
-        self.fitted = FITTED.iter().filter(|size| **size <= self.searched).count();
-        let texts: Vec<&[u8]> = self.texts.iter().map(Vec::as_slice).collect();
-        let texts = match self.fitted {
-            1 => arranged(&texts, log),
-            _ => narrowed(&merged(&texts, log, FEW.1).unwrap_or(texts), log),
-        };
-        if let Some(searcher) = packed(&texts) {
-            self.kind = Kind::Packed(searcher);
+    /// Fits it to the log that these bytes are of. It finds all that it found before.
+    fn fit(&mut self, log: &[u8]) {
+        self.fitted += 1;
+        if matches!(self.kind, Kind::Packed(_)) {
+            let texts: Vec<&[u8]> = self.texts.iter().map(Vec::as_slice).collect();
+            let texts = arranged(&merged(&texts, log, FEW.1).unwrap_or(texts), log, PLACES);
+            self.kind = packed(&texts).map_or_else(|| self.kind.clone(), Kind::Packed);
         }
     }
 }
