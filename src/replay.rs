@@ -1,11 +1,13 @@
 //! Finished logs to a final table, with the engine that the daemon uses.
 
+mod groups;
 mod head;
 mod reading;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::groups::Group;
 use self::head::Head;
 use crate::engine::{Options, Recognised, Stats, recognise};
 use crate::grammar::{Grammar, Library};
@@ -67,7 +69,8 @@ pub trait Watcher {
 }
 
 /// Reads all sources to their ends: first those of terminators, so that what they say is known of the brokers' connections,
-/// whatever the order in which they are named. The logs of one broker are read side by side, in the order of time.
+/// whatever the order in which they are named. The logs of one broker are read side by side, in the order of time; those of brokers without
+/// terminators at the same time, on as many cores as there are.
 ///
 /// # Errors
 /// A file that cannot be read (what could be read of it, and the other files, are in the table all the same), an unknown
@@ -77,51 +80,60 @@ pub fn replay(
     sources: &[ReplaySource],
     now: Millis,
     table: &mut Table,
-    watcher: &mut dyn Watcher,
+    watcher: &mut (dyn Watcher + Send),
 ) -> Result<Stats, ReplayError> {
     let mut prepared = sources.iter().map(|source| Prepared::new(library, source, watcher)).collect::<Result<Vec<_>, _>>()?;
     name_brokers(&mut prepared);
-    let behind = prepared.iter().any(|source| source.grammar.is_terminator());
     let mut linker = Linker::new(sources.iter().flat_map(|source| source.options.proxies.iter().copied()).collect());
-    if behind {
+    if prepared.iter().any(|source| source.grammar.is_terminator()) {
         linker.activate();
     }
-    let (mut stats, mut broken) = (Stats::default(), None);
     // Terminators first; the sources of one broker together, where the first of them stands.
     let names: Vec<Arc<str>> = prepared.iter().map(|source| source.options.settings.broker.clone()).collect();
     let order =
         |source: &Prepared| (!source.grammar.is_terminator(), names.iter().position(|name| *name == source.options.settings.broker));
     prepared.sort_by_key(order);
-    let mut prepared = prepared.into_iter().peekable();
-    while let Some(first) = prepared.next() {
-        let place = order(&first);
-        let mut group = vec![first];
-        while let Some(next) = prepared.next_if(|next| order(next) == place) {
-            group.push(next);
+    let mut groups: Vec<Group> = Vec::new();
+    for source in prepared {
+        match groups.last_mut() {
+            Some(group) if group.first().is_some_and(|first| order(first) == order(&source)) => group.push(source),
+            _ => groups.push(vec![source]),
         }
-        let side = if place.0 { Side::Broker } else { Side::Terminator };
+    }
+    let mut stats = Stats::default();
+    let read = match linker.is_active() {
+        true => linked(groups, linker, now, table, watcher, &mut stats),
+        false => groups::read(groups, now, table, watcher, &mut stats),
+    };
+    read.map_or_else(|error| Err(error.into()), |()| Ok(stats))
+}
+
+/// Reads the logs of terminators and of the brokers behind them, one after the other: what the first say is needed for the others.
+fn linked(
+    groups: Vec<Group>,
+    mut linker: Linker,
+    now: Millis,
+    table: &mut Table,
+    watcher: &mut dyn Watcher,
+    stats: &mut Stats,
+) -> Result<(), SourceError> {
+    let is_terminator = |group: &Group| group.first().is_some_and(|source| source.grammar.is_terminator());
+    let behind = groups.iter().any(is_terminator);
+    let mut all = Ok(());
+    for mut group in groups {
+        let side = if is_terminator(&group) { Side::Terminator } else { Side::Broker };
         if side == Side::Broker {
             linker.complete();
             group.iter_mut().for_each(|source| source.options.settings.behind = behind);
         }
-        // Of an attempt that waits for another log, the table knows nothing yet.
-        if let [source] = group.as_mut_slice()
-            && source.is_told_at_once()
-            && !linker.is_active()
-        {
-            source.rows = Some(table.names());
-        }
         let mut tell = |attempt| linker.push(side, attempt, false, now, &mut |attempt, _| table.push(attempt, true));
-        let read = reading::read(group, now, &mut tell, watcher, &mut stats);
+        all = all.and(reading::read(group, now, &mut tell, watcher, stats));
         if side == Side::Broker {
             linker.next_broker(&mut |attempt, _| table.push(attempt, true));
         }
-        if let Err(error) = read {
-            broken.get_or_insert(error);
-        }
     }
     linker.finish(&mut |attempt, _| table.push(attempt, true));
-    broken.map_or(Ok(stats), |error| Err(error.into()))
+    all
 }
 
 /// Names the brokers: by their grammar; where logs of several brokers of one product are there, the file's name tells them apart.

@@ -17,7 +17,7 @@ use real::{Setup, wait_until};
 use turnaway::clock::Clock;
 use turnaway::conversation::Settings;
 use turnaway::daemon::{Ingest, Shared, SourceConfig};
-use turnaway::engine::{Options, Recognised};
+use turnaway::engine::{Options, Recognised, Stats};
 use turnaway::grammar::Library;
 use turnaway::metrics::Metrics;
 use turnaway::model::{Field, Row};
@@ -86,6 +86,50 @@ fn a_replay_gives_the_same_rows_in_whatever_order_and_way_the_logs_are_named() {
         assert_eq!(attempts(&rows), refused, "{logs:?}");
         assert!(refused > 0 && rows.iter().all(|row| &*row.broker == grammar));
     }
+}
+
+/// They are read at the same time where there are cores for it.
+#[test]
+fn several_brokers_give_the_rows_that_each_gives_alone() {
+    let library = Library::load(None).unwrap();
+    let source = |grammar: &str, broker: &str, logs: &[&str]| ReplaySource {
+        grammar: Some(grammar.to_owned()),
+        paths: logs.iter().map(|log| fixture(log)).collect(),
+        options: options(broker),
+    };
+    let sources = [
+        source("mosquitto", "north", &["mosquitto/2.0.22/hostile-all.log"]),
+        source("emqx", "emqx", &["emqx/5.8.9/info-hostile.log"]),
+        source("hivemq", "hivemq", &PAIRS[0].1),
+        source("mosquitto", "south", &["mosquitto/2.0.22/basic-all.log"]),
+        source("mosquitto", "north", &["mosquitto/2.0.22/burst-default.log"]),
+    ];
+    let read = |sources: &[ReplaySource]| {
+        let mut table = Table::default();
+        let read = replay(&library, sources, NOW, &mut table, &mut Silent).map_err(|error| error.to_string());
+        (table.into_rows(), read)
+    };
+    let (rows, stats) = read(&sources);
+    let alone = [&sources[1..2], &sources[2..3], &sources[3..4], &[sources[0].clone(), sources[4].clone()]].map(read);
+    let mut each: Vec<Row> = alone.iter().flat_map(|(rows, _)| rows.clone()).collect();
+    each.sort_by(|one, two| (&one.client_id, one.identity, &one.broker).cmp(&(&two.client_id, two.identity, &two.broker)));
+    assert_eq!(rows, each);
+    assert!(["north", "south", "emqx", "hivemq"].iter().all(|broker| rows.iter().any(|row| &*row.broker == *broker)));
+    let lines = |stats: &Result<Stats, String>| stats.as_ref().unwrap().lines;
+    assert_eq!(lines(&stats), alone.iter().map(|(_, stats)| lines(stats)).sum::<u64>());
+
+    // What can be read of a broken one, and all others, are there.
+    let dir = tempfile::tempdir().unwrap();
+    let broken = dir.path().join("broken.log.gz");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&std::fs::read(fixture("emqx/5.8.9/info-tls.log")).unwrap()).unwrap();
+    let packed = packed.finish().unwrap();
+    std::fs::write(&broken, &packed[..packed.len() / 2]).unwrap();
+    let broken = ReplaySource { paths: vec![broken], ..source("emqx", "broken", &[]) };
+    let (with, error) = read(&[sources[0].clone(), broken, sources[3].clone()]);
+    assert!(error.unwrap_err().contains("broken.log.gz"));
+    let (others, _) = read(&[sources[0].clone(), sources[3].clone()]);
+    assert_eq!(with.into_iter().filter(|row| &*row.broker != "broken").collect::<Vec<_>>(), others);
 }
 
 #[test]

@@ -17,11 +17,21 @@ const CLEAR: &str = "\r\x1b[K";
 pub(super) struct Progress {
     /// What it says.
     shown: String,
+    /// Of which file. Of several that are read at the same time one is shown after the other.
+    name: String,
 }
 
 impl Progress {
     /// So many bytes of the file of this name, which is safe to show, were read; of how many.
     pub(super) fn show(&mut self, name: &str, done: u64, total: u64) {
+        if self.name.is_empty() {
+            self.name = name.to_owned();
+        } else if self.name != name {
+            return;
+        }
+        if done >= total {
+            self.name.clear();
+        }
         let window = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
         let line = line(name, done, total, if window == 0 { WIDTH } else { window });
         if line != self.shown {

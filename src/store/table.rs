@@ -71,6 +71,14 @@ impl Table {
         Arc::clone(&self.names)
     }
 
+    /// Takes in the rows of another table, in which no client is that this one has.
+    pub fn take_in(&mut self, mut other: Table) {
+        if self.len() < other.len() {
+            std::mem::swap(self, &mut other);
+        }
+        other.rows().for_each(|row| self.put(&row, false));
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.places.len()
