@@ -61,18 +61,23 @@ fn ordered<'t, const W: usize>(texts: &[&'t [u8]], log: &[u8], at: usize) -> Opt
     let (buckets, most) = if texts.len() <= FEW.1 { FEW } else { MANY };
     let prints = texts.iter().map(|text| text.first_chunk().copied()).collect::<Option<Vec<[u8; W]>>>()?;
     let places = Places::new(log, at, &prints);
-    let mut first: Vec<(&'t [u8], [u8; W])> = Vec::new();
+    // Those that go where another is are kept in mind with it.
+    let mut first: Vec<(&'t [u8], [u8; W], Unlike)> = Vec::new();
     let mut others: Vec<&'t [u8]> = Vec::new();
     for (text, print) in texts.iter().zip(prints) {
-        if first.iter().any(|(_, known)| alike(*known, print)) { others.push(text) } else { first.push((text, print)) }
+        let unlike = places.unlike(print);
+        match first.iter_mut().find(|(_, known, _)| alike(*known, print)) {
+            Some((.., all)) => {
+                all.and(&unlike);
+                others.push(text);
+            }
+            None => first.push((text, print, unlike)),
+        }
     }
     // What a log holds most is given its place first.
     let none = places.unlike_nothing();
-    let mut ordered: Vec<(usize, &'t [u8], Unlike)> = Vec::new();
-    for (text, print) in first {
-        let unlike = places.unlike(print);
-        ordered.push((places.stumbles(&none, &unlike), text, unlike));
-    }
+    let mut ordered: Vec<(usize, &'t [u8], Unlike)> =
+        first.into_iter().map(|(text, _, unlike)| (places.stumbles(&none, &unlike), text, unlike)).collect();
     ordered.sort_by_key(|(count, ..)| std::cmp::Reverse(*count));
     let mut dealt = vec![Bucket { texts: Vec::new(), unlike: none, stumbles: 0 }; buckets];
     for (_, text, unlike) in ordered {

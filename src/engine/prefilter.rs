@@ -54,11 +54,14 @@ fn texts<'g>(grammar: &'g Grammar, need: Need) -> Result<Vec<&'g [u8]>, &'g str>
         grammar.rules.iter().filter(|rule| wanted(rule)).flat_map(|rule| &rule.ways).collect()
     };
     let nothing = of(&|rule| rule.outcome == Outcome::Nothing);
-    let ends: Vec<&Vec<u8>> = of(&|rule| !need.ends && grammar.only_ends(rule)).into_iter().flat_map(texts_of).collect();
-    let known: Vec<&Vec<u8>> = nothing.iter().copied().flat_map(texts_of).chain(ends.iter().copied()).collect();
+    // Put together, they are searched at once; no text of a grammar holds the byte between them.
+    let joined =
+        |ways: Vec<&'g Way>| ways.into_iter().flat_map(texts_of).flat_map(|text| text.iter().chain(&[0xff])).copied().collect::<Vec<u8>>();
+    let ends = joined(of(&|rule| !need.ends && grammar.only_ends(rule)));
+    let known = [joined(nothing.clone()), ends.clone()].concat();
     let names: Vec<&Vec<u8>> = nothing.iter().copied().filter(|way| matches!(way.how, How::Fields(_))).flat_map(texts_of).collect();
     let holds = |text: &[u8], part: &[u8]| memchr::memmem::find(text, part).is_some();
-    let unlike = |text: &&Vec<u8>, others: &[&Vec<u8>]| text.len() >= TELLING && !others.iter().any(|other| holds(other, text));
+    let unlike = |text: &&Vec<u8>, others: &[u8]| text.len() >= TELLING && !holds(others, text);
     let telling = |text: &&Vec<u8>| unlike(text, &known);
     let own = |text: &&Vec<u8>| telling(text) && !names.iter().any(|name| name.len() >= TELLING && holds(text, name));
     let best = |way: &'g Way| {
@@ -84,9 +87,14 @@ fn texts<'g>(grammar: &'g Grammar, need: Need) -> Result<Vec<&'g [u8]>, &'g str>
     }
     texts.sort_unstable();
     texts.dedup();
-    // A text that holds another one adds nothing.
-    let needless = |text: &&[u8]| texts.iter().any(|other| other.len() < text.len() && memchr::memmem::find(text, other).is_some());
-    Ok(texts.iter().copied().filter(|text| !needless(text)).collect())
+    // A text that holds another one adds nothing. Most have other letters.
+    let letters = |text: &[u8]| text.iter().fold(0_u128, |all, byte| all | 1 << (byte & 127));
+    let parts: Vec<(u128, &[u8])> = texts.iter().map(|text| (letters(text), *text)).collect();
+    let needless = |text: &[u8]| {
+        let lacks = !letters(text);
+        parts.iter().any(|(letters, part)| letters & lacks == 0 && part.len() < text.len() && holds(text, part))
+    };
+    Ok(texts.into_iter().filter(|text| !needless(text)).collect())
 }
 
 /// For how many texts the logs of a product are searched; none when every line is looked at.

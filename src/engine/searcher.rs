@@ -16,7 +16,7 @@ const FITTED: [usize; 3] = [256 << 10, 16 << 20, 1 << 30];
 const LEAST: usize = 64 << 10;
 /// So much of the piece is looked at, in so many places; all of it takes as long as searching three megabytes.
 const MOST: usize = 128 << 10;
-const PLACES: usize = 8_192;
+const PLACES: usize = 16_384;
 
 /// What searches. Copies have its tables in common until they are fitted to logs of their own.
 #[derive(Debug, Clone)]

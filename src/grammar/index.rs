@@ -56,8 +56,9 @@ fn needs(way: &Way) -> Option<[u8; NEEDS]> {
         Some(place) => place,
         None => COMMON.len() + usize::from(!byte.is_ascii_alphabetic()),
     };
-    bytes.sort_by_key(|byte| (std::cmp::Reverse(rareness(byte)), *byte));
+    bytes.sort_unstable();
     bytes.dedup();
+    bytes.sort_by_cached_key(|byte| std::cmp::Reverse(rareness(byte)));
     let first = *bytes.first()?;
     Some(std::array::from_fn(|at| bytes.get(at).copied().unwrap_or(first)))
 }
