@@ -129,7 +129,7 @@ impl Engine {
         if let Some((_, hit)) = ahead.as_ref().filter(|(of, hit)| *of == need && hit.start >= at) {
             return Some(hit.clone());
         }
-        let hit = prefilter.next_line(bytes, at, self.unwrapper.hides(), need).unwrap_or(bytes.len()..bytes.len());
+        let hit = prefilter.next_line(&self.grammar, bytes, at, self.unwrapper.hides(), need).unwrap_or(bytes.len()..bytes.len());
         *ahead = Some((need, hit.clone()));
         Some(hit)
     }

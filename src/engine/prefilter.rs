@@ -4,6 +4,7 @@
 //! out. A hit nominates its line, nothing more: all rules are then considered.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use super::hidden;
 use super::searcher::Searcher;
@@ -17,9 +18,12 @@ const TELLING: usize = 6;
 /// Finds them. That of a grammar is made once, and each log has a copy that is fitted to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Prefilter {
-    searcher: Searcher,
-    /// The same in other states.
-    others: Vec<(Need, Searcher)>,
+    /// What searches, by what is looked for: made for the grammar when it is first needed.
+    made: Arc<[OnceLock<Option<Searcher>>; Need::KINDS]>,
+    /// This log's copies.
+    own: [Option<Searcher>; Need::KINDS],
+    /// Which needs differ from others in the texts that are looked for.
+    differs: Need,
     /// How records may hide them.
     hidden: hidden::Ways,
     /// Texts after which another must stand in the line, or the record is not whole.
@@ -37,6 +41,11 @@ pub(super) struct Need {
 
 impl Need {
     const ALL: Need = Need { echoes: true, ends: true };
+    const KINDS: usize = 4;
+
+    fn kind(self) -> usize {
+        usize::from(self.echoes) + 2 * usize::from(self.ends)
+    }
 }
 
 /// The texts of which every line that a rule of the grammar takes holds one; or the pattern of a way that has no text worth looking
@@ -65,7 +74,9 @@ fn texts<'g>(grammar: &'g Grammar, need: Need) -> Result<Vec<&'g [u8]>, &'g str>
     let telling = |text: &&Vec<u8>| unlike(text, &known);
     let own = |text: &&Vec<u8>| telling(text) && !names.iter().any(|name| name.len() >= TELLING && holds(text, name));
     let best = |way: &'g Way| {
-        let longest = |wanted: &dyn Fn(&&Vec<u8>) -> bool| way.others.iter().filter(|text| wanted(text)).max_by_key(|text| text.len());
+        let mut others: Vec<&Vec<u8>> = way.others.iter().collect();
+        others.sort_by_key(|text| text.len());
+        let longest = |wanted: &dyn Fn(&&Vec<u8>) -> bool| others.iter().copied().rev().find(wanted);
         let no_end = |text: &&Vec<u8>| !need.ends && unlike(text, &ends);
         longest(&own).or_else(|| longest(&telling)).or_else(|| longest(&no_end)).unwrap_or(&way.literal)
     };
@@ -97,9 +108,16 @@ fn texts<'g>(grammar: &'g Grammar, need: Need) -> Result<Vec<&'g [u8]>, &'g str>
     Ok(texts.into_iter().filter(|text| !needless(text)).collect())
 }
 
+/// What searches for them, and for what tells a line that is a part of a record, unless no line is in a wrapper.
+fn searcher(grammar: &Grammar, need: Need) -> Option<Searcher> {
+    let mut texts = texts(grammar, need).ok()?;
+    texts.extend(SPLIT_MARKS.iter().filter(|_| need.echoes));
+    Searcher::new(&texts)
+}
+
 /// For how many texts the logs of a product are searched; none when every line is looked at.
 pub fn searched_for(grammar: &Grammar) -> Option<usize> {
-    Prefilter::new(grammar).map(|prefilter| prefilter.searcher.texts() - SPLIT_MARKS.len())
+    literals(grammar).ok().map(|texts| texts.len())
 }
 
 /// A text that stands where the message begins, and the one that stands after it unless a stranger's line feed tore the record.
@@ -152,28 +170,34 @@ impl Prefilter {
 
     /// None when a rule has no literal that is worth looking for: then every line must be looked at.
     fn new(grammar: &Grammar) -> Option<Prefilter> {
-        let mut texts = literals(grammar).ok()?;
-        texts.extend(SPLIT_MARKS);
-        let brackets = brackets(grammar);
-        let searcher = Searcher::new(&texts)?;
-        let mut others: Vec<(Need, Searcher)> = Vec::new();
+        let made: [OnceLock<Option<Searcher>>; Need::KINDS] = Default::default();
+        made[Need::ALL.kind()].get_or_init(|| searcher(grammar, Need::ALL)).as_ref()?;
         let ends = grammar.rules.iter().any(|rule| grammar.only_ends(rule));
-        for need in [Need { echoes: false, ..Need::ALL }, Need { ends: false, ..Need::ALL }, Need { echoes: false, ends: false }] {
-            if (need.echoes || tells_echoes(grammar)) && (need.ends || ends) {
-                let mut texts = self::texts(grammar, need).ok()?;
-                texts.extend(SPLIT_MARKS.iter().filter(|_| need.echoes));
-                others.push((need, Searcher::new(&texts)?));
-            }
+        let differs = Need { echoes: tells_echoes(grammar), ends };
+        Some(Prefilter {
+            made: Arc::new(made),
+            own: Default::default(),
+            differs,
+            brackets: brackets(grammar),
+            hidden: hidden::Ways::of(grammar),
+        })
+    }
+
+    /// Where the first text stands at or after `from` that is looked for.
+    fn find(&mut self, grammar: &Grammar, bytes: &[u8], from: usize, need: Need) -> Option<Range<usize>> {
+        let need = Need { echoes: need.echoes || !self.differs.echoes, ends: need.ends || !self.differs.ends };
+        let made = |need: Need| self.made[need.kind()].get_or_init(|| searcher(grammar, need)).clone();
+        let own = &mut self.own[need.kind()];
+        if own.is_none() {
+            *own = made(need).or_else(|| made(Need::ALL));
         }
-        Some(Prefilter { searcher, others, brackets, hidden: hidden::Ways::of(grammar) })
+        own.as_mut()?.find(bytes, from)
     }
 
     /// The first line at or after `from`, with its line end, that a rule may take: one that holds a literal, or may hold one where the
     /// log's wrappers hide it. The search is fitted to the log on the way.
-    pub(super) fn next_line(&mut self, bytes: &[u8], from: usize, hides: Hides, need: Need) -> Option<Range<usize>> {
-        let other = self.others.iter_mut().find(|(of, _)| *of == need);
-        let searcher = other.map_or(&mut self.searcher, |(_, searcher)| searcher);
-        let mut hit = searcher.find(bytes, from);
+    pub(super) fn next_line(&mut self, grammar: &Grammar, bytes: &[u8], from: usize, hides: Hides, need: Need) -> Option<Range<usize>> {
+        let mut hit = self.find(grammar, bytes, from, need);
         let before = |hit: &Option<Range<usize>>| &bytes[..hit.as_ref().map_or(bytes.len(), |hit| hit.start)];
         let ways = hidden::Ways { escapes: self.hidden.escapes || hides.journal, journal: hides.journal, ..self.hidden };
         if let Some(at) = hidden::first(&before(&hit)[from..], ways) {
@@ -224,7 +248,9 @@ mod tests {
     #[test]
     fn usual_lines_hold_nothing_that_is_looked_for() {
         let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
-        let Some(mut prefilter) = library.get("mosquitto").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
+        let Some(grammar) = library.get("mosquitto") else { panic!("no grammar") };
+        let Some(mut prefilter) = Prefilter::new(grammar) else { panic!("no literals") };
+        let mut find = |line: &str| prefilter.find(grammar, line.as_bytes(), 0, Need::ALL);
         for line in [
             "1795446313: Received PUBLISH from a (d0, q1, r0, m5, 'plant/5', ... (5 bytes))",
             "1795446313: Sending PUBACK to a (m5, rc0)",
@@ -235,22 +261,23 @@ mod tests {
             "1795446313: Sending SUBACK to a",
             "1795446313: Received DISCONNECT from a",
         ] {
-            assert_eq!(prefilter.searcher.find(line.as_bytes(), 0), None, "{line}");
+            assert_eq!(find(line), None, "{line}");
         }
-        assert!(prefilter.searcher.find(b"1795446313: Sending CONNACK to a (0, 5)", 0).is_some());
+        assert!(find("1795446313: Sending CONNACK to a (0, 5)").is_some());
     }
 
     /// So is what a busy EMQX does at debug level.
     #[test]
     fn usual_records_of_named_values_hold_nothing_that_is_looked_for() {
         let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
-        let Some(mut prefilter) = library.get("emqx").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
+        let Some(grammar) = library.get("emqx") else { panic!("no grammar") };
+        let Some(mut prefilter) = Prefilter::new(grammar) else { panic!("no literals") };
         let record = |msg: &str, packet: &str| {
             format!(
                 r#"{{"time":1795447634298994,"level":"debug","msg":"{msg}","username":"u","clientid":"a","peername":"192.0.2.7:40101","tag":"MQTT","packet":"{packet}","pid":"<0.9.0>"}}"#
             )
         };
-        let mut next = |line: &str| prefilter.next_line(line.as_bytes(), 0, Hides::default(), Need::ALL);
+        let mut next = |line: &str| prefilter.next_line(grammar, line.as_bytes(), 0, Hides::default(), Need::ALL);
         for (msg, packet) in [
             ("mqtt_packet_received", "PUBLISH(Q0, R0, D0, Topic=a/b, PacketId=undefined, Payload=******)"),
             ("mqtt_packet_sent", r#"PUBLISH(Q0, R0, D0, Topic=a/\u00e9\"b, PacketId=undefined, Payload=******)"#),
@@ -267,8 +294,9 @@ mod tests {
     #[test]
     fn brackets_that_are_not_closed_are_found() {
         let library = crate::grammar::Library::load(None).unwrap_or_else(|_| panic!("broken"));
-        let Some(mut prefilter) = library.get("tbmq").and_then(|grammar| Prefilter::new(grammar)) else { panic!("no literals") };
-        let mut next = |text: &str| prefilter.next_line(text.as_bytes(), 0, Hides::default(), Need::ALL);
+        let Some(grammar) = library.get("tbmq") else { panic!("no grammar") };
+        let Some(mut prefilter) = Prefilter::new(grammar) else { panic!("no literals") };
+        let mut next = |text: &str| prefilter.next_line(grammar, text.as_bytes(), 0, Hides::default(), Need::ALL);
         let whole = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump] nothing\n";
         assert_eq!(next(&whole.repeat(3)), None);
         let torn = "2026-11-23 15:05:52,712 [main] INFO  o.t.m.b.x.Y - [pump\n";

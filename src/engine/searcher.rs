@@ -46,11 +46,6 @@ impl Searcher {
         Some(Searcher { kind: kind?, texts: texts.iter().map(|text| text.to_vec()).collect(), searched: 0, fitted: 0 })
     }
 
-    /// How many texts it looks for.
-    pub(super) fn texts(&self) -> usize {
-        self.texts.len()
-    }
-
     /// Where the first text at or after `from` stands. The bytes are a piece of the one log that is searched.
     pub(super) fn find(&mut self, bytes: &[u8], from: usize) -> Option<Range<usize>> {
         // A log's first line may be all that is ever searched for these texts: it tells what is looked for in the others.
