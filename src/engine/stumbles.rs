@@ -51,7 +51,7 @@ impl Places {
         let all = Buckets::new(&texts.iter().map(|print| (*print, 0)).collect::<Vec<_>>());
         // Not always as far from each other: many lines are equally long.
         let step = log.len() / places + 1;
-        let places = (0..places).filter_map(|at| log.get(at * step + at * 5 % step..)?.first_chunk::<W>());
+        let places = (0..places).filter_map(|at| log.get(at * step + at % 8 * step / 8..)?.first_chunk::<W>());
         let taken = places.filter(|place| all.taking(*place) != 0);
         let mut prints: Vec<u32> = taken.map(|place| number(*place)).collect();
         prints.sort_unstable();

@@ -51,26 +51,30 @@ const COMMON: &[u8] = b" etaoinsrhldcumfpgwybvkxjqz.0123456789";
 /// The rarest bytes that any text holds which this way takes; where it has fewer, some of them twice.
 fn needs(way: &Way) -> Option<[u8; NEEDS]> {
     let How::Pattern(_) = way.how else { return None };
-    let mut bytes: Vec<u8> = way.others.iter().chain([&way.literal]).flatten().copied().collect();
+    let mut held = Held([false; 256]);
+    way.others.iter().chain([&way.literal]).for_each(|text| held.add(text));
+    let mut bytes: Vec<u8> = (0..=u8::MAX).filter(|byte| held.0[usize::from(*byte)]).collect();
     let rareness = |byte: &u8| match COMMON.iter().position(|common| common == byte) {
         Some(place) => place,
         None => COMMON.len() + usize::from(!byte.is_ascii_alphabetic()),
     };
-    bytes.sort_unstable();
-    bytes.dedup();
     bytes.sort_by_cached_key(|byte| std::cmp::Reverse(rareness(byte)));
     let first = *bytes.first()?;
     Some(std::array::from_fn(|at| bytes.get(at).copied().unwrap_or(first)))
 }
 
-/// Which bytes a text holds.
+/// Which bytes a text holds, or several.
 struct Held([bool; 256]);
 
 impl Held {
     fn by(text: &[u8]) -> Held {
-        let mut held = [false; 256];
-        text.iter().for_each(|byte| held[usize::from(*byte)] = true);
-        Held(held)
+        let mut held = Held([false; 256]);
+        held.add(text);
+        held
+    }
+
+    fn add(&mut self, text: &[u8]) {
+        text.iter().for_each(|byte| self.0[usize::from(*byte)] = true);
     }
 
     fn all(&self, needs: [u8; NEEDS]) -> bool {
