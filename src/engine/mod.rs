@@ -3,6 +3,7 @@
 //! `run`, `replay`, `explain` and the grammars' samples all use this one engine.
 
 mod arrange;
+mod begin;
 mod feeding;
 mod hidden;
 mod log_engine;

@@ -7,6 +7,7 @@ use aho_corasick::packed::{Config, MatchKind, Searcher as Packed};
 use aho_corasick::{AhoCorasick, Input};
 
 use super::arrange::{FEW, arranged};
+use super::begin::begun;
 use super::merge::merged;
 
 /// When so many bytes of a log will have been searched, the searcher is fitted to what this log holds, and again later, because its beginning
@@ -66,7 +67,8 @@ impl Searcher {
         self.fitted += 1;
         if matches!(self.kind, Kind::Packed(_)) {
             let texts: Vec<&[u8]> = self.texts.iter().map(Vec::as_slice).collect();
-            let texts = arranged(&merged(&texts, log, FEW.1).unwrap_or(texts), log, PLACES);
+            let texts = begun(&merged(&texts, log, FEW.1).unwrap_or(texts), log);
+            let texts = arranged(&texts, log, PLACES);
             self.kind = packed(&texts).map_or_else(|| self.kind.clone(), Kind::Packed);
         }
     }
