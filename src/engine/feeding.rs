@@ -193,15 +193,23 @@ impl Engine {
 }
 
 /// Where to begin to read, so that it is known whether this line repeats a client's words: at the last line that surely does not, because
-/// neither it nor the line before it holds the text that stands between a client's words. For no line at all the next one is not known.
+/// neither it nor the line before it holds the text that stands between a client's words. For no line at all the next one is not known: then it is
+/// the last line that must not be one of those, nor one after which they are repeated.
 fn unechoed(echoes: &[EchoForm], bytes: &[u8], from: usize, hit: &Range<usize>) -> usize {
     if hit.start <= from {
         return from;
     }
+    if hit.is_empty() {
+        let last = memchr::memrchr(b'\n', &bytes[from..hit.start - 1]).map_or(from, |feed| from + feed + 1)..hit.start;
+        let start = unechoed(echoes, bytes, from, &last);
+        let begins = |text: &Vec<u8>| memchr::memmem::find(&bytes[last.clone()], text).is_some();
+        let begun = echoes.iter().flat_map(|form| &form.literals).any(begins);
+        return if start < last.start || begun { start } else { hit.start };
+    }
     // Its first byte stands in few lines, and is found quicker than the whole of it.
     let holds = |line: &[u8], text: &[u8]| text.first().is_none_or(|byte| memchr::memchr(*byte, line).is_some());
     let between = |line: &[u8]| echoes.iter().any(|form| holds(line, &form.between));
-    let (mut start, mut holds) = (hit.start, hit.is_empty() || between(&bytes[hit.clone()]));
+    let (mut start, mut holds) = (hit.start, between(&bytes[hit.clone()]));
     while start > from {
         let before = memchr::memrchr(b'\n', &bytes[from..start - 1]).map_or(from, |feed| from + feed + 1);
         let held = std::mem::replace(&mut holds, between(&bytes[before..start]));
