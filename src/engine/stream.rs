@@ -172,7 +172,7 @@ impl Stream {
     /// Whether this line is a client's own words, too. The first that is not ends them.
     pub(super) fn skim(&mut self, grammar: &Grammar, text: &[u8], context: &TimeContext<'_>) -> bool {
         let Some(mut echo) = self.echo.take() else { return false };
-        let parts = self.headers.split(grammar, text, context, |_| true);
+        let parts = self.headers.split(grammar, text, context, &mut Captures::default(), |_| true);
         let holds = parts.is_some_and(|parts| echo.holds(grammar, parts.message));
         self.echo = holds.then_some(echo);
         holds

@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::decode;
 use super::fact::{Fact, Kind};
 
-/// The values of one match, as ranges of the record. Small, because it is handed on by value.
+/// The values of one match, as ranges of the record. Whoever asks for a match gives the place for them: many are tried in vain, and each
+/// copy would cost as much as some steps of a match.
 #[derive(Debug, Clone, Copy)]
 pub struct Captures {
     /// One bit for each fact that was captured: most questions are for facts that were not.
@@ -49,6 +50,12 @@ impl Captures {
         kinds: [Kind::Text; Captures::MOST],
         ranges: [(0, 0); Captures::MOST],
     };
+
+    /// Takes everything out.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        (self.present, self.count, self.ambiguous) = (0, 0, false);
+    }
 
     /// The value captured for a fact, with what its kind says of its encoding undone.
     pub fn value<'a>(&self, fact: Fact, record: &'a [u8]) -> Option<Cow<'a, [u8]>> {

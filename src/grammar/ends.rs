@@ -52,34 +52,67 @@ impl Ends {
 pub(super) struct Table {
     /// Each with one bit for each pattern that has it.
     firsts: Vec<(End, u64)>,
-    lasts: Vec<(End, u64)>,
+    /// By how many of their bytes count.
+    lasts: Vec<Lasts>,
+}
+
+/// Last bytes, of which equally many count, in their order.
+#[derive(Debug)]
+struct Lasts {
+    mask: u64,
+    /// Each with one bit for each pattern that has it, and one for each that may take a text with this end.
+    ends: Vec<(u64, u64, u64)>,
 }
 
 impl Table {
     /// Of no more patterns than this.
     pub(super) const MOST: usize = 64;
 
-    pub(super) fn new(ends: &[Ends]) -> Table {
-        let mut table = Table::default();
-        for (place, ends) in ends.iter().enumerate().take(Table::MOST) {
-            for (list, end) in [(&mut table.firsts, ends.first), (&mut table.lasts, ends.last)] {
+    /// `may_end` says whether a text that the pattern with this number takes may end so.
+    pub(super) fn new(ends: &[Ends], may_end: impl Fn(usize, &[u8]) -> bool) -> Table {
+        let ends = &ends[..ends.len().min(Table::MOST)];
+        let alike = |of: fn(&Ends) -> End| {
+            let mut list: Vec<(End, u64)> = Vec::new();
+            for (place, end) in ends.iter().map(of).enumerate() {
                 match list.iter_mut().find(|(known, _)| *known == end) {
                     Some((_, patterns)) => *patterns |= 1 << place,
                     None => list.push((end, 1 << place)),
                 }
             }
+            list
+        };
+        let mut table = Table { firsts: alike(|ends| ends.first), lasts: Vec::new() };
+        for (End { bytes, mask }, patterns) in alike(|ends| ends.last) {
+            let text = &bytes.to_be_bytes()[mask.leading_zeros() as usize / 8..];
+            // What is shorter than the end that it is compared with has NULs before it.
+            let may = |place: &usize| text.contains(&0) || patterns & 1 << place != 0 || may_end(*place, text);
+            let others = (0..ends.len()).filter(may).fold(0, |all, place| all | 1 << place);
+            match table.lasts.iter_mut().find(|lasts| lasts.mask == mask) {
+                Some(lasts) => lasts.ends.push((bytes, patterns, others)),
+                None => table.lasts.push(Lasts { mask, ends: vec![(bytes, patterns, others)] }),
+            }
         }
+        table.lasts.iter_mut().for_each(|lasts| lasts.ends.sort_unstable());
         table
     }
 
     /// Which of the patterns a text with these ends may fit, one bit for each.
     #[inline]
     pub(super) fn fitting(&self, sample: Sample) -> u64 {
-        let fit = |list: &[(End, u64)], bytes: u64| {
-            list.iter().fold(0, |all, (end, patterns)| if end.fits(bytes) { all | patterns } else { all })
-        };
-        let firsts = fit(&self.firsts, sample.first);
-        if firsts == 0 { 0 } else { firsts & fit(&self.lasts, sample.last) }
+        let firsts = self.firsts.iter().filter(|(end, _)| end.fits(sample.first)).fold(0, |all, (_, patterns)| all | patterns);
+        if firsts == 0 {
+            return 0;
+        }
+        let (mut fitting, mut possible) = (0, u64::MAX);
+        for Lasts { mask, ends } in &self.lasts {
+            let bytes = sample.last & mask;
+            if let Ok(at) = ends.binary_search_by_key(&bytes, |(end, ..)| *end)
+                && let Some((_, patterns, others)) = ends.get(at)
+            {
+                (fitting, possible) = (fitting | patterns, possible & others);
+            }
+        }
+        firsts & fitting & possible
     }
 }
 
@@ -154,8 +187,11 @@ mod tests {
                 assert_eq!(Begin::new(before).of(before, other), other.starts_with(before));
             }
             assert_eq!(Ends::new(before, b"").may_begin(None), count == 0);
-            let table = Table::new(&[Ends::new(b"x", after), Ends::new(before, b""), Ends::new(before, after), Ends::new(before, b"x")]);
-            assert_eq!(table.fitting(Sample::of(text)), 0b0110);
+            let patterns = [Ends::new(b"x", after), Ends::new(before, b""), Ends::new(before, after), Ends::new(before, b"x")];
+            assert_eq!(Table::new(&patterns, |_, _| true).fitting(Sample::of(text)), 0b0110);
+            // A pattern that takes no text with the end of another one.
+            let table = Table::new(&patterns, |pattern, end| pattern != 1 || !text.ends_with(end) || end.is_empty());
+            assert_eq!(table.fitting(Sample::of(text)), if after.is_empty() { 0b0110 } else { 0b0100 });
             assert_eq!(Ends::new(before, b"").may_begin(Some(b'x')), count == 0);
         }
     }

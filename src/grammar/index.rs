@@ -1,7 +1,8 @@
 //! Which of a grammar's rules a message can be for at all, told by its first and last bytes.
 //!
 //! A pattern is anchored at both ends, and most begin or end with literal text. So the ways of all rules stand in one list, the
-//! most specific first, each with up to eight bytes of both ends; a message is compared with a number at each end. Of those that are left, the
+//! most specific first, each with up to eight bytes of both ends; a message is compared with a number at each end. An end also tells which other
+//! patterns cannot take what ends so. Of those that are left, the
 //! first is mostly the one, if eight bytes of its beginning fit; any other must find its rarest bytes in the message before it is tried.
 
 use super::ends::{Ends, Sample, Table};
@@ -27,9 +28,13 @@ struct Part {
 }
 
 impl Part {
-    fn of(entries: &[&Entry]) -> Part {
+    fn of(entries: &[&Entry], rules: &[Rule]) -> Part {
         let ends: Vec<Ends> = entries.iter().map(|entry| entry.ends).collect();
-        Part { ends: Table::new(&ends), entries: entries.iter().map(|entry| **entry).collect() }
+        let may_end = |place: usize, end: &[u8]| match &rules[entries[place].rule as usize].ways[entries[place].way as usize].how {
+            How::Pattern(matcher) => matcher.may_end(end),
+            How::Regex(..) | How::Fields(_) => true,
+        };
+        Part { ends: Table::new(&ends, may_end), entries: entries.iter().map(|entry| **entry).collect() }
     }
 }
 
@@ -51,7 +56,7 @@ const COMMON: &[u8] = b" etaoinsrhldcumfpgwybvkxjqz.0123456789";
 /// The rarest bytes that any text holds which this way takes; where it has fewer, some of them twice.
 fn needs(way: &Way) -> Option<[u8; NEEDS]> {
     let How::Pattern(_) = way.how else { return None };
-    let mut held = Held([false; 256]);
+    let mut held = Held::NONE;
     way.others.iter().chain([&way.literal]).for_each(|text| held.add(text));
     let mut bytes: Vec<u8> = (0..=u8::MAX).filter(|byte| held.0[usize::from(*byte)]).collect();
     let rareness = |byte: &u8| match COMMON.iter().position(|common| common == byte) {
@@ -67,14 +72,13 @@ fn needs(way: &Way) -> Option<[u8; NEEDS]> {
 struct Held([bool; 256]);
 
 impl Held {
-    fn by(text: &[u8]) -> Held {
-        let mut held = Held([false; 256]);
-        held.add(text);
-        held
-    }
+    const NONE: Held = Held([false; 256]);
 
     fn add(&mut self, text: &[u8]) {
-        text.iter().for_each(|byte| self.0[usize::from(*byte)] = true);
+        let Held(held) = self;
+        let (several, rest) = text.as_chunks::<8>();
+        several.iter().for_each(|bytes| bytes.iter().for_each(|byte| held[usize::from(*byte)] = true));
+        rest.iter().for_each(|byte| held[usize::from(*byte)] = true);
     }
 
     fn all(&self, needs: [u8; NEEDS]) -> bool {
@@ -121,7 +125,7 @@ impl Index {
         };
         let entries: Vec<Entry> = ways.into_iter().map(entry).collect();
         let beginning = |byte: Option<u8>| entries.iter().filter(|entry| entry.ends.may_begin(byte)).collect::<Vec<_>>();
-        let parts = |list: &[&Entry]| list.chunks(Table::MOST).map(Part::of).collect::<Vec<_>>();
+        let parts = |list: &[&Entry]| list.chunks(Table::MOST).map(|part| Part::of(part, rules)).collect::<Vec<_>>();
         let others = beginning(None);
         let (mut lists, mut by_first) = (vec![parts(&others)], Vec::new());
         for byte in 0..=u8::MAX {
@@ -143,18 +147,20 @@ impl Index {
     pub(super) fn find_map<T>(&self, text: &[u8], mut ask: impl FnMut(usize, usize) -> Option<T>) -> Option<T> {
         let sample = Sample::of(text);
         let list = text.first().and_then(|byte| self.by_first.get(usize::from(*byte))).map_or(0, |list| usize::from(*list));
-        let (mut held, mut first) = (None, true);
+        let (mut held, mut first) = (None::<Held>, true);
         for part in self.lists.get(list)? {
             let mut fitting = part.ends.fitting(sample);
             while let Some(entry) = part.entries.get(fitting.trailing_zeros() as usize) {
                 fitting &= fitting - 1;
                 // The best one mostly fits, if what it begins with is known to stand here.
                 let likely = std::mem::take(&mut first) && entry.ends.begins_well();
-                if !likely
-                    && let Some(needs) = entry.needs
-                    && !held.get_or_insert_with(|| Held::by(text)).all(needs)
-                {
-                    continue;
+                if !likely && let Some(needs) = entry.needs {
+                    if held.is_none() {
+                        held.insert(Held::NONE).add(text);
+                    }
+                    if held.as_ref().is_some_and(|held| !held.all(needs)) {
+                        continue;
+                    }
                 }
                 if let Some(answer) = ask(entry.rule as usize, entry.way as usize) {
                     return Some(answer);

@@ -11,6 +11,7 @@ use super::fact::Fact;
 use super::pattern::Pattern;
 use super::shape::Shape;
 use super::step::{Capture, Step, steps};
+use super::values::longest;
 use super::walk::{Reached, Walk};
 
 /// A pattern made ready to run: its readings, with and without each part that may be missing.
@@ -59,7 +60,8 @@ impl Matcher {
     /// Matches the whole record.
     #[inline]
     pub fn run(&self, record: &[u8]) -> Option<Captures> {
-        if self.may_fit(record) { self.run_inside(record) } else { None }
+        let mut captures = Captures::NONE;
+        (self.may_fit(record) && self.run_inside(record, &mut captures)).then_some(captures)
     }
 
     /// Whether the record's ends fit, which is the cheapest place to look; most records do not.
@@ -68,32 +70,33 @@ impl Matcher {
         self.ends.fit(Sample::of(record))
     }
 
-    /// Matches a record whose ends are known to fit.
-    pub(super) fn run_inside(&self, record: &[u8]) -> Option<Captures> {
+    /// Matches a record whose ends are known to fit. What stands in `captures` if it does not means nothing.
+    pub(super) fn run_inside(&self, record: &[u8], captures: &mut Captures) -> bool {
         if let [only] = self.readings.as_slice() {
-            return only.run(record);
+            return only.run(record, captures);
         }
         if self.needle.as_ref().is_some_and(|needle| needle.find(record).is_none()) {
-            return None;
+            return false;
         }
-        let mut best: Option<(Captures, &Reading)> = None;
+        let mut best: Option<&Reading> = None;
         for reading in &self.readings {
-            match &mut best {
+            match best {
                 // Only the broker's own parts are there or not: a client's text that imitates them is no second reading.
-                Some((_, known)) if known.free_texts == reading.free_texts => {}
-                Some((known, from)) => {
-                    if let Some(other) = reading.run(record) {
+                Some(known) if known.free_texts == reading.free_texts => {}
+                Some(_) => {
+                    let mut other = Captures::NONE;
+                    if reading.run(record, &mut other) {
                         // A client's texts can be divided in two ways. What stands first is taken as long as it can be.
-                        if other.first_free_end() > known.first_free_end() {
-                            (*known, *from) = (other, reading);
+                        if other.first_free_end() > captures.first_free_end() {
+                            (*captures, best) = (other, Some(reading));
                         }
-                        known.ambiguous = true;
+                        captures.ambiguous = true;
                     }
                 }
-                None => best = reading.run(record).map(|captures| (captures, reading)),
+                None => best = reading.run(record, captures).then_some(reading),
             }
         }
-        best.map(|(captures, _)| captures)
+        best.is_some()
     }
 
     /// Its parts, if it can be read in one way only.
@@ -129,10 +132,31 @@ impl Matcher {
         self.readings.iter().any(begins)
     }
 
+    /// Whether a record that it matches could end so, as far as its own texts tell and which bytes a value can have.
+    pub(super) fn may_end(&self, end: &[u8]) -> bool {
+        self.readings.iter().any(|reading| may_end(&reading.steps, end))
+    }
+
     /// How far this pattern gets into a record that it does not match.
     pub fn reach(&self, record: &[u8]) -> Reached {
         let reached = self.readings.iter().map(|reading| reading.reach(record));
         reached.max().unwrap_or(Reached { at: 0, element: 0 })
+    }
+}
+
+fn may_end(steps: &[Step], end: &[u8]) -> bool {
+    let Some((last, before)) = steps.split_last() else { return end.is_empty() };
+    match last {
+        _ if end.is_empty() => true,
+        Step::Literal(literal) if literal.text.len() < end.len() => {
+            end.strip_suffix(&*literal.text).is_some_and(|rest| may_end(before, rest))
+        }
+        Step::Literal(literal) => literal.text.ends_with(end),
+        Step::Capture(capture) => {
+            let values = end.iter().rev().take_while(|byte| longest(capture.kind, &[**byte]) > 0).count();
+            (0..=values).any(|length| may_end(before, &end[..end.len() - length]))
+        }
+        Step::Ahead(_) => may_end(before, end),
     }
 }
 
@@ -143,31 +167,34 @@ impl Reading {
         Reading { steps, free_texts }
     }
 
-    fn run(&self, record: &[u8]) -> Option<Captures> {
+    fn run(&self, record: &[u8], captures: &mut Captures) -> bool {
         if matches!(self.steps.last(), Some(Step::Literal(literal)) if !record.ends_with(&literal.text)) {
-            return None;
+            return false;
         }
-        let mut walk = Walk::over(record);
+        let mut walk = Walk::over(record, captures);
         if self.free_texts < 2 {
-            return walk.steps(&self.steps, 0, 0).then_some(walk.captures);
+            return walk.steps(&self.steps, 0, 0);
         }
         // Is there a second way? The walk goes on after its first success.
         walk.seconds = true;
         let second = walk.steps(&self.steps, 0, 0);
-        let mut first = walk.first?;
-        first.ambiguous = second;
-        Some(first)
+        let Some(first) = walk.first else { return false };
+        *captures = first;
+        captures.ambiguous = second;
+        true
     }
 
     fn run_where(&self, record: &[u8], given: (Fact, &[u8])) -> Option<Captures> {
-        let mut walk = Walk::over(record);
+        let mut captures = Captures::NONE;
+        let mut walk = Walk::over(record, &mut captures);
         walk.given = Some(given);
-        walk.steps(&self.steps, 0, 0).then_some(walk.captures)
+        walk.steps(&self.steps, 0, 0).then_some(captures)
     }
 
     fn reach(&self, record: &[u8]) -> Reached {
         let start = Reached { at: 0, element: 0 };
-        let mut walk = Walk::over(record);
+        let mut captures = Captures::NONE;
+        let mut walk = Walk::over(record, &mut captures);
         walk.reached = Some(start);
         walk.steps(&self.steps, 0, 0);
         walk.reached.unwrap_or(start)
@@ -216,6 +243,17 @@ mod tests {
         assert_eq!(ip(b"192,0,2,7"), "192.0.2.7".parse().ok());
         assert_eq!(ip(b"8193,3512,0,0,0,0,0,7"), "2001:db8::7".parse().ok());
         assert_eq!(ip(b"1,2,3"), None);
+    }
+
+    #[test]
+    fn what_a_record_cannot_end_with() {
+        let ends = |pattern: &str, end: &[u8]| Matcher::new(&Pattern::parse(pattern).unwrap()).may_end(end);
+        for (end, may) in [(&b" (0, 5)"[..], false), (b", 12)", true), (b"(0, 1)", true), (b"5)", true), (b" (0, 1x)", false), (b"", true)]
+        {
+            assert_eq!(ends("to {client_name} (0, 1{_:int})", end), may, "{end:?}");
+        }
+        assert!(ends("to {client_id}", b" (0, 5)"));
+        assert!(!ends("{_:int})", b"to 5)"));
     }
 
     #[test]
@@ -363,8 +401,12 @@ mod tests {
             }
             elements.push(Element::Literal(" end.".into()));
             line.push_str(" end.");
-            let captures = Matcher::new(&Pattern { elements }).run(line.as_bytes());
+            let matcher = Matcher::new(&Pattern { elements });
+            let captures = matcher.run(line.as_bytes());
             prop_assert!(captures.is_some());
+            for start in 0..=line.len() {
+                prop_assert!(matcher.may_end(&line.as_bytes()[start..]), "{}", &line[start..]);
+            }
             let captures = captures.unwrap();
             if !captures.ambiguous && parts.iter().filter(|part| part.1.is_free()).count() < 2 {
                 for ((_, kind, value), fact) in parts.iter().zip(facts) {

@@ -124,20 +124,40 @@ impl Grammar {
     }
 
     /// The rule that fits this message best, with what it captures. `applies` may refuse a rule, which gives the next best.
-    pub fn find<'g>(&'g self, message: Message<'_>, mut applies: impl FnMut(&Rule, &Captures) -> bool) -> Option<(&'g Rule, Captures)> {
+    pub fn find<'g>(&'g self, message: Message<'_>, applies: impl FnMut(&Rule, &Captures) -> bool) -> Option<(&'g Rule, Captures)> {
+        let mut captures = Captures::NONE;
+        self.find_into(message, &mut captures, applies).map(|rule| (rule, captures))
+    }
+
+    /// The same; what stands in `captures` if none fits means nothing.
+    pub fn find_into<'g>(
+        &'g self,
+        message: Message<'_>,
+        captures: &mut Captures,
+        mut applies: impl FnMut(&Rule, &Captures) -> bool,
+    ) -> Option<&'g Rule> {
         self.index.find_map(message.text(), |best, way| {
             let rule = &self.rules[best];
-            let mut captures = rule.ways[way].run(message).filter(|captures| applies(rule, captures))?;
-            captures.ambiguous |= self.reads_otherwise(message, best, &captures);
-            Some((rule, captures))
+            if !rule.ways[way].run(message, captures) || !applies(rule, captures) {
+                return None;
+            }
+            captures.ambiguous |= self.reads_otherwise(message, best, captures);
+            Some(rule)
         })
     }
 
     /// Whether another rule of the same form divides the record in another way: then a client's words may be what says how the
     /// connection ended.
     fn reads_otherwise(&self, message: Message<'_>, best: usize, captures: &Captures) -> bool {
-        let mut others = self.index.rivals(best).iter().filter_map(|(rule, way)| self.rules[*rule].ways[*way].run(message));
-        others.any(|other| [Fact::ClientId, Fact::Username].iter().any(|fact| other.range(*fact) != captures.range(*fact)))
+        let rivals = self.index.rivals(best);
+        if rivals.is_empty() {
+            return false;
+        }
+        let mut other = Captures::NONE;
+        rivals.iter().any(|(rule, way)| {
+            let fits = self.rules[*rule].ways[*way].run(message, &mut other);
+            fits && [Fact::ClientId, Fact::Username].iter().any(|fact| other.range(*fact) != captures.range(*fact))
+        })
     }
 
     /// Whether any rule's record could be this text or a beginning of it. What it says no to, `find` does not find.

@@ -174,7 +174,8 @@ fn way_of<'g>(grammar: &'g Grammar, rule: &Rule, message: &[u8], captures: &Capt
     let place = grammar.rules.iter().position(|other| std::ptr::eq(other, rule))?;
     let mut ways: Vec<&Way> = grammar.rules.get(place)?.ways.iter().collect();
     ways.sort_by_key(|way| std::cmp::Reverse(way.rank));
-    let way = ways.into_iter().find(|way| way.run(Message::plain(message)).is_some_and(|found| found == *captures))?;
+    let mut found = Captures::NONE;
+    let way = ways.into_iter().find(|way| way.run(Message::plain(message), &mut found) && found == *captures)?;
     Some((place, way))
 }
 

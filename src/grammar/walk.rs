@@ -24,7 +24,7 @@ pub(super) struct Walk<'a> {
     record: &'a [u8],
     tries: u32,
     /// What was captured on the way. What an abandoned way captured is captured anew by the way that is taken.
-    pub(super) captures: Captures,
+    captures: &'a mut Captures,
     /// How far it got, where that is asked for.
     pub(super) reached: Option<Reached>,
     /// Succeed at the second way of dividing the record; what the first captured is kept.
@@ -36,8 +36,9 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     #[inline]
-    pub(super) fn over(record: &'a [u8]) -> Walk<'a> {
-        Walk { record, tries: TRIES, captures: Captures::NONE, reached: None, seconds: false, first: None, given: None }
+    pub(super) fn over(record: &'a [u8], captures: &'a mut Captures) -> Walk<'a> {
+        captures.clear();
+        Walk { record, tries: TRIES, captures, reached: None, seconds: false, first: None, given: None }
     }
 
     /// Whether the record, from here on, is divided by these steps, of which the first is the pattern's `index`th. Everything but free text has
@@ -74,7 +75,7 @@ impl<'a> Walk<'a> {
             return false;
         }
         if self.seconds && self.first.is_none() {
-            self.first = Some(self.captures);
+            self.first = Some(*self.captures);
             return false;
         }
         true
@@ -103,11 +104,11 @@ impl<'a> Walk<'a> {
 
     /// Whether the rest fits when a capture has this length, and the literal behind it that.
     fn fits(&mut self, capture: &Capture, after: &[Step], index: usize, at: usize, (length, text): (usize, usize)) -> bool {
-        let before = capture.again.then_some(self.captures);
+        let before = capture.again.then_some(*self.captures);
         let inside = if self.tried() { accepts(capture.kind, &self.record[at..at + length]) } else { None };
         let fits = inside.is_some_and(|inside| self.keep(capture, at, inside)) && self.steps(after, index, at + length + text);
         if let Some(before) = before.filter(|_| !fits) {
-            self.captures = before;
+            *self.captures = before;
         }
         fits
     }

@@ -66,21 +66,28 @@ impl Way {
         if let How::Pattern(matcher) = &self.how { matcher.run_where(text, given) } else { None }
     }
 
-    /// Matches the whole message. That its ends may fit is best asked first: see [`Index::find_map`](super::index::Index::find_map).
-    pub(super) fn run(&self, message: Message<'_>) -> Option<Captures> {
-        let text = message.text();
+    /// Matches the whole message. That its ends may fit is best asked first: see [`Index::find_map`](super::index::Index::find_map). What
+    /// stands in `captures` if it does not fit means nothing.
+    #[inline]
+    pub(super) fn run(&self, message: Message<'_>, captures: &mut Captures) -> bool {
         // Most patterns do not fit most messages: nothing is made ready for them.
         if let How::Pattern(matcher) = &self.how
             && message.fields.is_empty()
         {
-            return matcher.run_inside(text);
+            return matcher.run_inside(message.text(), captures);
         }
+        self.run_in(message, captures).is_some()
+    }
+
+    /// The same where captures have to be put together.
+    fn run_in(&self, message: Message<'_>, captures: &mut Captures) -> Option<()> {
+        let text = message.text();
         if let How::Fields(patterns) = &self.how
             && !patterns.iter().all(|pattern| pattern.may_fit(&message))
         {
             return None;
         }
-        let mut captures = Captures::default();
+        captures.clear();
         match &self.how {
             How::Pattern(matcher) => captures.take_in(&matcher.run(text)?, message.range.0),
             How::Regex(regex, groups) => {
@@ -106,7 +113,7 @@ impl Way {
                 captures.ambiguous |= message.unclear;
             }
         }
-        Some(captures)
+        Some(())
     }
 }
 
@@ -172,11 +179,13 @@ pub struct Heard<'a> {
 
 impl<'a> Heard<'a> {
     /// The bytes of a fact as they stand in the record; the rule's come before the header's.
-    #[inline]
+    #[inline(always)]
     pub fn raw(&self, fact: Fact) -> Option<&'a [u8]> {
-        if !self.has(fact) {
-            return None;
-        }
+        // Most are asked for in vain.
+        if self.has(fact) { self.held(fact) } else { None }
+    }
+
+    fn held(&self, fact: Fact) -> Option<&'a [u8]> {
         self.captures.get(fact, self.bytes).or_else(|| self.header.0.get(fact, self.header.1))
     }
 

@@ -62,8 +62,6 @@ pub struct Parts<'a> {
     pub stamp: Option<Stamp>,
     /// What stands after the header.
     pub message: &'a [u8],
-    /// What the header captures, as ranges of the whole text.
-    pub captures: Captures,
 }
 
 impl HeaderReader {
@@ -97,18 +95,20 @@ impl HeaderReader {
 
     /// Splits a record, and learns which header it has. `known` says whether a message is one that the grammar has a rule for: only such
     /// a message can teach another header than the learned one. A log that had stamps does not lose them in the middle: a line without is
-    /// then no record, whatever it looks like.
+    /// then no record, whatever it looks like. What the header captures, as ranges of the whole text, is put into `captures`.
     pub fn split<'a>(
         &mut self,
         grammar: &Grammar,
         text: &'a [u8],
         context: &TimeContext<'_>,
+        captures: &mut Captures,
         known: impl Fn(&[u8]) -> bool,
     ) -> Option<Parts<'a>> {
+        captures.clear();
         if let Some(parts) = self.as_before(grammar, text, context).filter(|parts| known(parts.message)) {
             return Some(parts);
         }
-        let (parts, found) = self.look(grammar, text, context, known)?;
+        let (parts, found) = self.look(grammar, text, context, captures, known)?;
         self.learn(found);
         Some(parts)
     }
@@ -118,7 +118,7 @@ impl HeaderReader {
     #[inline]
     pub fn as_before<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>) -> Option<Parts<'a>> {
         let (stamp, message) = self.stamped(grammar, text, context)?;
-        Some(Parts { stamp: Some(stamp), message, captures: Captures::NONE })
+        Some(Parts { stamp: Some(stamp), message })
     }
 
     /// The same, as stamp and message.
@@ -146,6 +146,7 @@ impl HeaderReader {
         grammar: &Grammar,
         text: &'a [u8],
         context: &TimeContext<'_>,
+        captures: &mut Captures,
         known: impl Fn(&[u8]) -> bool,
     ) -> Option<(Parts<'a>, Found)> {
         // Where lines without a header go on with a record, a line of somebody's words must not teach another form of stamp.
@@ -157,7 +158,7 @@ impl HeaderReader {
         {
             let same = grammar.headers[..*index].iter().enumerate().filter(|(_, header)| time_of(header) == time_of(learned));
             for (header, pattern) in same {
-                if let Some((parts, _)) = fit(pattern, format.as_ref(), text, context, &known, Some(&mut self.last)) {
+                if let Some((parts, _)) = fit(pattern, format.as_ref(), text, context, captures, &known, Some(&mut self.last)) {
                     return Some((parts, Found { header, teaches: None }));
                 }
             }
@@ -165,14 +166,14 @@ impl HeaderReader {
         let mut learned = None;
         if let Some((index, format)) = &self.learned
             && let Some(header) = grammar.headers.get(*index)
-            && let Some((parts, _)) = fit(header, format.as_ref(), text, context, &|_| true, Some(&mut self.last))
+            && let Some((parts, _)) = fit(header, format.as_ref(), text, context, captures, &|_| true, Some(&mut self.last))
         {
             let found = Found { header: *index, teaches: None };
             if known(parts.message) {
                 return Some((parts, found));
             }
             // Perhaps another header fits better: one may begin like another.
-            learned = parts.stamp.is_some().then_some((parts, found));
+            learned = parts.stamp.is_some().then_some((parts, found, *captures));
         }
         let stamped = self.learned.as_ref().is_some_and(|(_, format)| format.is_some());
         for (header, pattern) in grammar.headers.iter().enumerate() {
@@ -180,7 +181,7 @@ impl HeaderReader {
                 continue;
             }
             for format in [self.declared.as_ref(), None] {
-                if let Some((parts, format)) = fit(pattern, format, text, context, &known, None) {
+                if let Some((parts, format)) = fit(pattern, format, text, context, captures, &known, None) {
                     return Some((parts, Found { header, teaches: Some(format.map(Cow::into_owned)) }));
                 }
                 if self.declared.is_none() {
@@ -188,7 +189,9 @@ impl HeaderReader {
                 }
             }
         }
-        learned
+        let (parts, found, captured) = learned?;
+        *captures = captured;
+        Some((parts, found))
     }
 }
 
@@ -233,13 +236,14 @@ fn fit<'a, 'f>(
     format: Option<&'f TimeFormat>,
     text: &'a [u8],
     context: &TimeContext<'_>,
+    captures: &mut Captures,
     known: &dyn Fn(&[u8]) -> bool,
     mut last: Option<&mut LastStamp>,
 ) -> Option<(Parts<'a>, Option<Cow<'f, TimeFormat>>)> {
     let mut rest = text;
     let mut stamp = None;
     let mut used = None;
-    let mut captures = Captures::default();
+    captures.clear();
     let elements = &header.pattern.elements;
     for (index, element) in elements.iter().enumerate() {
         match element {
@@ -295,7 +299,7 @@ fn fit<'a, 'f>(
             }
         }
     }
-    let parts = Parts { stamp, message: rest, captures };
+    let parts = Parts { stamp, message: rest };
     known(rest).then_some((parts, used))
 }
 
@@ -364,7 +368,8 @@ mod tests {
         let context = TimeContext { zone: &zone, reference: 0 };
         let known = |message: &[u8]| grammar.find(crate::grammar::Message::plain(message), |_, _| true).is_some();
         let mut headers = HeaderReader::new(None);
-        let mut message = |line: &'static [u8]| headers.split(&grammar, line, &context, known).map(|parts| parts.message);
+        let mut message =
+            |line: &'static [u8]| headers.split(&grammar, line, &context, &mut Captures::default(), known).map(|parts| parts.message);
         assert_eq!(message(b"[2026-11-23 15:50:14] [T 1] Denied a"), Some(&b"Denied a"[..]));
         assert_eq!(message(b"[2026-11-23 15:50:14] Denied victim"), Some(&b"Denied victim"[..]));
         assert_eq!(message(b"[2026-11-23 15:50:15] [T 1] Denied b"), Some(&b"Denied b"[..]));
@@ -380,9 +385,9 @@ mod tests {
         let message = |before: &[&'static str], line: &'static str| {
             let mut headers = HeaderReader::new(None);
             for line in before {
-                let _ = headers.split(grammar, line.as_bytes(), &context, known);
+                let _ = headers.split(grammar, line.as_bytes(), &context, &mut Captures::default(), known);
             }
-            let parts = headers.split(grammar, line.as_bytes(), &context, known)?;
+            let parts = headers.split(grammar, line.as_bytes(), &context, &mut Captures::default(), known)?;
             std::str::from_utf8(parts.message).ok()
         };
         let whole = "Client pump disconnected, not authorised.";
@@ -422,9 +427,10 @@ rows = []
         let mut reader = HeaderReader::new(None);
         let known = |message: &[u8]| message == b"access denied";
         for line in ["2026-11-23 15:01:36 [7] WARN  /src/a.c:1: access denied", "2026-11-23 15:01:36 [7] ERROR /src/a.c:1: access denied"] {
-            let parts = reader.split(&grammar, line.as_bytes(), &context, known).unwrap();
+            let mut captures = Captures::default();
+            let parts = reader.split(&grammar, line.as_bytes(), &context, &mut captures, known).unwrap();
             assert_eq!(parts.stamp.map(|stamp| stamp.millis), Some(1_795_446_096_000), "{line}");
-            assert_eq!(parts.captures.get(Fact::Transport, line.as_bytes()), Some(&b"/src/a.c"[..]), "{line}");
+            assert_eq!(captures.get(Fact::Transport, line.as_bytes()), Some(&b"/src/a.c"[..]), "{line}");
         }
     }
 }

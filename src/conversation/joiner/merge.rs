@@ -24,9 +24,12 @@ fn holds(text: &[u8], parts: &[Vec<u8>]) -> bool {
         if absent == Some(*first) {
             return false;
         }
-        let mut places = memchr::memchr_iter(*first, text).peekable();
-        absent = if places.peek().is_none() { Some(*first) } else { absent };
-        places.any(|at| text[at..].starts_with(part))
+        let Some(at) = memchr::memchr(*first, text) else {
+            absent = Some(*first);
+            return false;
+        };
+        let rest = &text[at..];
+        memchr::memchr_iter(*first, rest).any(|at| rest[at..].starts_with(part))
     })
 }
 

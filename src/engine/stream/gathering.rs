@@ -62,7 +62,7 @@ impl Stream {
         }
         let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(read_at) };
         // What no rule takes teaches no header: such records are passed over.
-        match self.headers.look(around.grammar, text, &context, |_| true) {
+        match self.headers.look(around.grammar, text, &context, &mut Captures::default(), |_| true) {
             Some((parts, found)) => Place::Begins { header: text.len() - parts.message.len(), joins: !found.is_apart(around.grammar) },
             None => Place::Bare,
         }
@@ -156,7 +156,7 @@ impl Stream {
     /// Whether a rule could take this text or a beginning of it.
     fn may_begin(&mut self, line: &Line<'_>, around: &Surroundings<'_>) -> bool {
         let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
-        let parts = self.headers.look(around.grammar, line.text, &context, |_| true);
+        let parts = self.headers.look(around.grammar, line.text, &context, &mut Captures::default(), |_| true);
         parts.is_some_and(|(parts, _)| around.grammar.may_begin(parts.message))
     }
 
@@ -172,7 +172,7 @@ impl Stream {
 
     fn rule_if<'g>(&mut self, line: &Line<'_>, around: &Surroundings<'g>, applies: impl Fn(&Rule) -> bool) -> Option<&'g Rule> {
         let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
-        let (parts, _) = self.headers.look(around.grammar, line.text, &context, |_| true)?;
+        let (parts, _) = self.headers.look(around.grammar, line.text, &context, &mut Captures::default(), |_| true)?;
         around.grammar.find(Message::plain(parts.message), |rule, _| applies(rule)).map(|(rule, _)| rule)
     }
 }

@@ -1,6 +1,6 @@
 //! One whole record: its header is read, a rule is found for it, and the conversations take it in.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::*;
 
@@ -16,23 +16,17 @@ impl Stream {
                 trace.header = Some("named values".to_owned());
                 trace.message = escaped(&scrubbed(grammar, &render(&values)), MAX_EVIDENCE_LINE);
             });
-            return self.understood(line, own, Seen { values: Some(&values), ..Seen::plain(message.of(&values)) }, around, trace);
+            let seen = Seen { values: Some(&values), ..Seen::plain(message.of(&values)) };
+            return self.understood(line, own, seen, &mut Captures::default(), around, trace);
         }
-        let joiner = &self.joiner;
-        let find = |message: &[u8]| {
-            let message = Message::plain(message);
-            grammar
-                .find(message, |rule, captures| joiner.applies(grammar, rule, &Heard { captures, bytes: message.bytes, header: NOTHING }))
-        };
         let echoing = self.echo.is_some();
         let framed = grammar.framing.is_some();
         // Whether the state allows the rule does not matter here, and is not known before the header is read: it names the thread.
-        let best = RefCell::new(None);
+        let (best, captures) = (Cell::new(None), RefCell::new(Captures::NONE));
         let matched = |message: &[u8]| {
-            let found = grammar.find(Message::plain(message), |_, _| true);
-            let mut best = best.borrow_mut();
-            *best = found.map(|found| (message.as_ptr_range(), found));
-            best.is_some()
+            let found = grammar.find_into(Message::plain(message), &mut captures.borrow_mut(), |_, _| true);
+            best.set(found.map(|rule| (message.as_ptr(), message.len(), rule)));
+            found.is_some()
         };
         let known = |message: &[u8]| {
             echoing
@@ -40,15 +34,15 @@ impl Stream {
                 || grammar.opens(message) && (begun(grammar, message, line.text).is_some() || echoed(grammar, message).is_some())
                 || inner(grammar, message).is_some()
         };
-        let mut header = None;
+        let (mut header, mut captured) = (None, Captures::NONE);
         let parts = if framed {
-            let looked = self.headers.look(grammar, line.text, &context, |_| true);
+            let looked = self.headers.look(grammar, line.text, &context, &mut captured, |_| true);
             looked.map(|(parts, found)| {
                 header = Some(found);
                 parts
             })
         } else {
-            self.headers.split(grammar, line.text, &context, known)
+            self.headers.split(grammar, line.text, &context, &mut captured, known)
         };
         if let Some(mut echo) = self.echo.take()
             && let Some(parts) = &parts
@@ -59,9 +53,7 @@ impl Stream {
             return;
         }
         // A plug-in of the broker may write without the broker's header.
-        let bare =
-            || find(line.text).filter(|(rule, _)| rule.bare).map(|_| Parts { stamp: None, message: line.text, captures: Captures::NONE });
-        let plain = if parts.is_none() { bare() } else { None };
+        let plain = if parts.is_none() { self.bare(grammar, line.text, &mut captured) } else { None };
         let Some(parts) = parts.as_ref().or(plain.as_ref()) else {
             set(trace, |trace| trace.message = escaped(&scrubbed(grammar, line.text), MAX_EVIDENCE_LINE));
             return;
@@ -79,19 +71,37 @@ impl Stream {
             }
         }
         let bare = parts.message.len() == line.text.len();
-        let own = Own { stamp: parts.stamp, header: &parts.captures, bare, whole: line.text, found: header };
-        match inner(grammar, parts.message) {
-            Some(values) => self.understood(line, own, Seen::plain(values.message_in(parts.message)), around, trace),
+        let own = Own { stamp: parts.stamp, header: &captured, bare, whole: line.text, found: header };
+        let (message, mut captures) = (parts.message, captures.borrow_mut());
+        match inner(grammar, message) {
+            Some(values) => self.understood(line, own, Seen::plain(values.message_in(message)), &mut captures, around, trace),
             None => {
-                let best = best.into_inner();
-                let best = best.as_ref().filter(|(of, _)| *of == parts.message.as_ptr_range()).map(|(_, found)| found);
-                self.understood(line, own, Seen { best, ..Seen::plain(Message::plain(parts.message)) }, around, trace)
+                let best = best.get().filter(|(at, length, _)| (*at, *length) == (message.as_ptr(), message.len()));
+                let seen = Seen { best: best.map(|(.., rule)| rule), ..Seen::plain(Message::plain(message)) };
+                self.understood(line, own, seen, &mut captures, around, trace)
             }
         }
     }
 
-    /// A record in its parts.
-    fn understood(&mut self, line: Line<'_>, own: Own<'_>, seen: Seen<'_>, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
+    /// A record without the broker's header, of which nothing is captured, if a rule takes those.
+    fn bare<'a>(&self, grammar: &Grammar, text: &'a [u8], header: &mut Captures) -> Option<Parts<'a>> {
+        header.clear();
+        let applies =
+            |rule: &Rule, captures: &Captures| self.joiner.applies(grammar, rule, &Heard { captures, bytes: text, header: NOTHING });
+        let (rule, _) = grammar.find(Message::plain(text), applies)?;
+        rule.bare.then_some(Parts { stamp: None, message: text })
+    }
+
+    /// A record in its parts. `captures` is the place for what its rule captures; if that is known, it stands there.
+    fn understood(
+        &mut self,
+        line: Line<'_>,
+        own: Own<'_>,
+        seen: Seen<'_>,
+        captures: &mut Captures,
+        around: &mut Surroundings<'_>,
+        trace: &mut Option<&mut Trace>,
+    ) {
         let grammar = around.grammar;
         let Seen { message, values, best } = seen;
         let (ts, ts_inferred) = when(own.stamp, line.stamp, line.read_at);
@@ -112,11 +122,8 @@ impl Stream {
         let fits = |rule: &Rule, captures: &Captures| {
             (own.bare || !torn(rule)) && joiner.applies(grammar, rule, &Heard { captures, bytes: message.bytes, header })
         };
-        let best = match best {
-            Some((rule, captures)) if fits(rule, captures) => Some((*rule, *captures)),
-            _ => grammar.find(message, fits),
-        };
-        let Some((rule, mut captures)) = best else {
+        let best = best.filter(|rule| fits(rule, captures)).or_else(|| grammar.find_into(message, captures, fits));
+        let Some(rule) = best else {
             set(trace, |trace| trace.nearest = nearest(grammar, message.text()));
             // After which a client's words are repeated is no news.
             around.stats.suspicious += u64::from(self.echo.is_none() && is_suspicious(message.text()));
@@ -125,14 +132,14 @@ impl Stream {
         // Where two texts can be divided in several ways, what stands before it in its thread may say which one is meant.
         if captures.ambiguous
             && message.fields.is_empty()
-            && let Some(name) = joiner.waiting_username(Heard { captures: &captures, bytes: message.bytes, header }.raw(Fact::Thread))
+            && let Some(name) = joiner.waiting_username(Heard { captures, bytes: message.bytes, header }.raw(Fact::Thread))
             && let Some(better) = rule.ways.iter().find_map(|way| way.run_where(message.text(), (Fact::Username, name)))
         {
-            captures = better;
+            *captures = better;
             captures.ambiguous = true;
         }
         captures.ambiguous |= own.whole.len() >= grammar.cut_at;
-        let heard = Heard { captures: &captures, bytes: message.bytes, header };
+        let heard = Heard { captures, bytes: message.bytes, header };
         around.stats.matched += 1;
         if let Some(found) = own.found.filter(|_| grammar.counts(rule)) {
             self.headers.learn(found);
@@ -142,7 +149,7 @@ impl Stream {
             return self.joiner.age(around.settings, ts, around.out);
         }
         if values.is_none() {
-            self.usual.learn(grammar, rule, message.bytes, &captures);
+            self.usual.learn(grammar, rule, message.bytes, captures);
         }
         set(trace, |trace| trace.rule = Some((rule.name.clone(), facts_shown(grammar, &heard))));
         let said = Said {
@@ -152,7 +159,7 @@ impl Stream {
             ts_inferred,
             written_at,
             read_at: line.read_at,
-            line: evidence(grammar, line, message, values.map(render).as_deref(), &captures),
+            line: evidence(grammar, line, message, values.map(render).as_deref(), captures),
             doubtful: line.doubtful,
         };
         let effect = self.joiner.take(grammar, around.settings, said, around.out);
@@ -188,7 +195,7 @@ struct Seen<'a> {
     /// Stand for the line where its secrets cannot be found in it.
     values: Option<&'a Values>,
     /// The rule that fits best, where it is known already, whatever the state.
-    best: Option<&'a (&'a Rule, Captures)>,
+    best: Option<&'a Rule>,
 }
 
 impl<'a> Seen<'a> {

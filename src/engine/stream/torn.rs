@@ -53,7 +53,7 @@ impl Stream {
 
     fn message<'t>(&mut self, line: &Line<'t>, around: &Surroundings<'_>) -> Option<&'t [u8]> {
         let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(line.read_at) };
-        Some(self.headers.look(around.grammar, line.text, &context, |_| true)?.0.message)
+        Some(self.headers.look(around.grammar, line.text, &context, &mut Captures::default(), |_| true)?.0.message)
     }
 
     /// A record that lacks its end waits for it, and is one record with all that stands between. What stands there is most likely his,

@@ -156,7 +156,8 @@ impl Stream {
         if !message.strip_prefix(self.usual.accepted.as_slice())?.starts_with(opening.peer) || grammar.opens(message) {
             return None;
         }
-        let (rule, mut captures) = grammar.find(Message::plain(message), |_, _| true)?;
+        let mut captures = Captures::NONE;
+        let rule = grammar.find_into(Message::plain(message), &mut captures, |_, _| true)?;
         let (peer, kind) = accepted(rule, message, &captures)?;
         if message[peer] != *opening.peer || kind != opening.kind {
             return None;
