@@ -224,22 +224,30 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
 /// Part of a log: some lines of the product's as they follow each other, or others.
 #[derive(Debug, Clone)]
 enum Stretch {
-    Own { from: prop::sample::Index, lines: usize, escapes: Vec<(prop::sample::Index, u8)> },
+    Own { from: prop::sample::Index, lines: usize, times: usize, escapes: Vec<(prop::sample::Index, u8)> },
     Other(Vec<u8>),
 }
 
 fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
     let escapes = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec((any::<prop::sample::Index>(), 0..7u8), 0..5)];
-    let own = (any::<prop::sample::Index>(), 1..7usize, escapes).prop_map(|(from, lines, escapes)| Stretch::Own { from, lines, escapes });
+    // After several lines that count, the next is not searched for.
+    let times = prop_oneof![7 => Just(1), 1 => Just(9usize)];
+    let own = (any::<prop::sample::Index>(), 1..7usize, times, escapes).prop_map(|(from, lines, times, escapes)| Stretch::Own {
+        from,
+        lines,
+        times,
+        escapes,
+    });
     prop::collection::vec(prop_oneof![2 => own, 1 => noise().prop_map(Stretch::Other)], 0..60)
 }
 
 fn written(stretches: &[Stretch], own: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let lines = stretches.iter().flat_map(|stretch| match stretch {
         Stretch::Other(line) => vec![line.clone()],
-        Stretch::Own { from, lines, escapes } => {
+        Stretch::Own { from, lines, times, escapes } => {
             let from = from.index(own.len());
-            own[from..].iter().take(*lines).map(|line| escaped(line, escapes)).collect()
+            let lines: Vec<_> = own[from..].iter().take(*lines).map(|line| escaped(line, escapes)).collect();
+            std::iter::repeat_n(lines, *times).flatten().collect()
         }
     });
     lines.map(|line| line.into_iter().filter(|byte| *byte != b'\n').collect()).collect()
@@ -289,7 +297,9 @@ fn connects() -> impl Strategy<Value = String> {
     };
     let one = (prop::sample::select(&PEERS[..]), prop::sample::select(&IDS[..]), any::<bool>(), any::<bool>());
     let other = prop::sample::select(&OTHERS[..]);
-    let group = (one, other, 0..12u8, 0..4u8).prop_map(move |((peer, id, tls, user), other, kind, second)| {
+    let flood =
+        "New connection from 192.0.2.9:1 on port 1883.\nSending CONNACK to f (0, 5)\nClient f disconnected, not authorised.\n".repeat(4);
+    let group = (one, other, 0..13u8, 0..4u8).prop_map(move |((peer, id, tls, user), other, kind, second)| {
         let (opened, accepted) = (opened(peer, if tls { 8883 } else { 1883 }), accepted(peer, id, user));
         let lines = match kind {
             0..=4 => vec![opened, accepted],
@@ -299,6 +309,7 @@ fn connects() -> impl Strategy<Value = String> {
             8 => vec![opened.clone(), opened, accepted],
             9 => vec![opened, accepted, other.to_owned()],
             10 => vec![opened, accepted[..accepted.len() / 2].to_owned()],
+            11 => flood.lines().map(str::to_owned).collect(),
             _ => vec![other.to_owned()],
         };
         lines.into_iter().map(|line| format!("179544602{second}: {line}\n")).collect::<String>()
@@ -402,7 +413,7 @@ proptest! {
 
     /// Lines that repeat a client's words, of which some read like a refusal, among others; the log is known to be in no wrapper.
     #[test]
-    fn a_clients_words_are_known_wherever_reading_begins(kinds in prop::collection::vec((0..9usize, 0..3usize), 0..50), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
+    fn a_clients_words_are_known_wherever_reading_begins(kinds in prop::collection::vec((0..10usize, 0..3usize), 0..50), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
         let mosquitto = grammars().into_iter().find(|grammar| grammar.name == "mosquitto").unwrap();
         let quiet = b"1795446020: Received PINGREQ from b\n".repeat(10);
         let line = |(kind, id): (usize, usize)| {
@@ -417,7 +428,8 @@ proptest! {
                 7 => format!("New connection from 192.0.2.{}:5000 on port 1883.", id.len()),
                 _ => format!("Client {id} disconnected, not authorised."),
             };
-            format!("1795446021: {message}\n").into_bytes()
+            // A flood, in which the next line is not searched for.
+            format!("1795446021: {message}\n").repeat(if kind == 9 { 12 } else { 1 }).into_bytes()
         };
         let lines: Vec<Vec<u8>> = kinds.into_iter().map(line).collect();
         let log = [quiet.clone(), lines.concat()].concat();

@@ -14,6 +14,11 @@ use crate::model::{Attempt, Millis};
 use crate::record::colours_off;
 use crate::wrapper::Piece;
 
+/// Of so many lines in a row that rules took, only the first few are searched for: where every line counts, as in a flood, it need not be found
+/// out that the next is one to be read.
+const ROW: u32 = 128;
+const SEARCHED: u32 = 8;
+
 /// What a line is that was looked at, but not taken in.
 struct Seen {
     place: Place,
@@ -33,14 +38,15 @@ impl Engine {
     /// The same; `each` is called after each line that was looked at. The memory of attempts that it takes away is used again at once.
     pub fn feed_each(&mut self, bytes: &[u8], read_at: Millis, out: &mut Vec<Attempt>, each: &mut dyn FnMut(&mut Vec<Attempt>)) {
         let grammar = std::sync::Arc::clone(&self.grammar);
-        let (mut at, mut wanted, mut ahead) = (0, 0, None);
+        let (mut at, mut wanted, mut ahead, mut row) = (0, 0, None, 0);
         while at < bytes.len() {
             if let Some(end) = self.skim(bytes, at, read_at) {
                 at = end;
                 continue;
             }
-            let hit = if at < wanted { None } else { self.next_hit(bytes, at, &mut ahead) };
-            let found = hit.is_some();
+            let crowded = row % ROW >= SEARCHED;
+            let hit = if at < wanted || crowded { None } else { self.next_hit(bytes, at, &mut ahead) };
+            let found = hit.is_some() || crowded;
             let next = match (hit, &grammar.framing) {
                 (None, _) => line_at(bytes, at),
                 (Some(hit), _) if hit.start == at => hit,
@@ -72,11 +78,13 @@ impl Engine {
             if next.is_empty() {
                 break;
             }
+            let (alone, taken) = (next.start > at, self.stats.matched);
             at = next.end;
             match if found { self.usual(bytes, &next, read_at, out, &mut ahead) } else { None } {
                 Some(end) => at = end,
                 None => self.line(&bytes[next], read_at, out, None),
             }
+            row = if alone || self.stats.matched == taken { 0 } else { row + 1 };
             each(out);
         }
     }
