@@ -20,6 +20,7 @@ mod replay;
 mod report;
 mod resting;
 mod rng;
+mod several;
 mod soak;
 mod stages;
 mod store;
@@ -63,6 +64,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("emqx-json", |plan, report| replay::end_to_end(plan, report, Kind::Emqx)),
     ("docker", |plan, report| replay::end_to_end(plan, report, Kind::Docker)),
     ("flood", |plan, report| replay::end_to_end(plan, report, Kind::Flood)),
+    ("several", several::brokers),
     ("stages", stages::all),
     ("store", store::upserts),
     ("latency", latency::append_to_visible),
