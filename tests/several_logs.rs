@@ -132,6 +132,50 @@ fn several_brokers_give_the_rows_that_each_gives_alone() {
     assert_eq!(with.into_iter().filter(|row| &*row.broker != "broken").collect::<Vec<_>>(), others);
 }
 
+/// Neither of two pipes comes to its end before both are read on.
+#[test]
+fn two_brokers_are_read_at_the_same_time() {
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let [one, other] = ["one", "other"].map(|name| dir.path().join(name));
+    assert!(std::process::Command::new("mkfifo").args([&one, &other]).status().unwrap().success());
+    // More than is read to recognise a log, and than a pipe holds.
+    let lines = "1795446313: Sending PINGRESP to a\n".repeat(20_000);
+    let refused = "1795446314: New connection from 192.0.2.7:1 on port 1883.\n1795446314: Client a disconnected, not authorised.\n";
+    let write = |path: &Path, lines: String| (path.to_owned(), lines);
+    let (tell, told) = std::sync::mpsc::channel();
+    let pipes = [write(&one, lines.clone()), write(&other, lines)];
+    let read = [&one, &other].map(|path| ReplaySource {
+        grammar: Some("mosquitto".into()),
+        paths: vec![path.clone()],
+        options: options(&path.display().to_string()),
+    });
+    std::thread::spawn(move || {
+        // Both are looked at first, one after the other.
+        let opened = pipes.map(|(path, lines)| {
+            std::thread::spawn(move || {
+                let mut pipe = OpenOptions::new().write(true).open(path).unwrap();
+                pipe.write_all(lines.as_bytes()).unwrap();
+                (pipe, lines)
+            })
+        });
+        let mut opened = opened.map(|thread| thread.join().unwrap());
+        for _ in 0..3 {
+            opened.iter_mut().for_each(|(pipe, lines)| pipe.write_all(lines.as_bytes()).unwrap());
+        }
+        opened.iter_mut().for_each(|(pipe, _)| pipe.write_all(refused.as_bytes()).unwrap());
+    });
+    std::thread::spawn(move || {
+        let mut table = Table::default();
+        replay(&Library::load(None).unwrap(), &read, NOW, &mut table, &mut Silent).unwrap();
+        tell.send(table.into_rows()).unwrap();
+    });
+    let rows = told.recv_timeout(std::time::Duration::from_secs(60)).expect("one waits for the other");
+    assert_eq!(rows.len(), 2);
+}
+
 #[test]
 fn the_copy_of_a_log_adds_nothing() {
     for (grammar, logs, _) in PAIRS {

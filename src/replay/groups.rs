@@ -41,7 +41,10 @@ pub(super) fn read(
     let left = Mutex::new(groups.into_iter().enumerate().collect::<VecDeque<_>>());
     let (done, watcher) = (Mutex::new(Vec::new()), Mutex::new(watcher));
     let work = || {
-        while let Some((place, group)) = held(&left).pop_front() {
+        loop {
+            // Not in the loop's condition: the others would have to wait for the end of its body.
+            let next = held(&left).pop_front();
+            let Some((place, group)) = next else { break };
             let (mut table, mut stats) = (Table::default(), Stats::default());
             let read = one(group, now, &mut table, &mut Shared(&watcher), &mut stats);
             held(&done).push(Done { place, table, stats, read });
