@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use self::accepted::{Accepted, AsHeard, Connect, Opening};
+use self::accepted::{Accepted, AsHeard, Connect};
 use self::merge::*;
 pub use self::said::{Effect, Said};
 pub use self::usual::{Client, Connected};

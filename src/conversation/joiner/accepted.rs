@@ -27,14 +27,6 @@ pub(super) struct Known {
     pub(super) evidence: SmallVec<[Quote<'static>; 2]>,
 }
 
-/// Who opened the connection of a client that was accepted.
-pub(super) enum Opening {
-    /// Nobody knows.
-    Unknown,
-    /// One that was listed.
-    Listed(Box<Opened>),
-}
-
 /// The two lines of a connection that was opened and accepted at once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Connect {
@@ -86,21 +78,18 @@ pub(super) struct AsHeard {
 }
 
 impl Accepted {
-    /// In the memory of one before it, if there is some.
-    pub(super) fn new(grammar: &Grammar, said: &Said<'_>, opening: Opening, spare: Option<Box<AsHeard>>) -> Option<Accepted> {
+    /// In the memory of one before it, if there is some. `opened` is its connection, if that was listed.
+    pub(super) fn new(grammar: &Grammar, said: &Said<'_>, opened: Option<Box<Opened>>, spare: Option<Box<AsHeard>>) -> Option<Accepted> {
         let rule = grammar.rules.iter().position(|rule| std::ptr::eq(rule, said.rule))?;
         let Heard { captures, bytes, header: (header, whole) } = said.heard;
         let mut heard = spare.unwrap_or_default();
-        (heard.ts, heard.rule, heard.captures, heard.header.0, heard.opening) = (said.ts, rule, *captures, *header, None);
+        (heard.ts, heard.rule, heard.captures, heard.header.0, heard.opening) = (said.ts, rule, *captures, *header, opened);
         keep(&mut heard.message, bytes);
         heard.header.1.clear();
         if header.facts().next().is_some() {
             heard.header.1.extend_from_slice(whole);
         }
         keep_line(&mut heard.line, Some(said.line.clone()));
-        if let Opening::Listed(opened) = opening {
-            heard.opening = Some(opened);
-        }
         Some(Accepted::Heard(heard))
     }
 

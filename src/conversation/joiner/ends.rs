@@ -36,11 +36,11 @@ impl Joiner {
         let by_address = nameless && (facts.client_ip.is_some() || said.rule.elimination);
         let found =
             if by_address { self.find(&facts, said.ts, settings) } else { self.open.take(&facts).map_or(Found::Nobody, Found::Certain) };
-        let mut opening = Opening::Unknown;
+        let mut opening = None;
         match found {
             Found::Certain(opened) => {
                 facts.client_ip = facts.client_ip.or(opened.facts.client_ip);
-                opening = Opening::Listed(opened);
+                opening = Some(opened);
             }
             // Accepted without ever having been listed: there are listeners whose connections the log does not show.
             Found::Nobody if self.open.is_complete() && !self.unlisted => self.open.incomplete(),
@@ -72,7 +72,7 @@ impl Joiner {
         settings: &Settings,
         said: &Said<'_>,
         (client_id, forgeable): (Option<String>, bool),
-        opening: Opening,
+        opening: Option<Box<Opened>>,
         out: &mut Vec<Attempt>,
     ) -> Effect {
         let doubtful = said.heard.captures.ambiguous || forgeable;
