@@ -141,7 +141,8 @@ fn wrapped(line: &[u8], wrapper: usize, at: usize) -> Vec<u8> {
             format!("{stamp} P {}\n{stamp} F {}", &text[..middle], &text[middle..])
         }
         1 => format!("2026-11-23T15:05:{second:02}.712830123+00:00 stdout F {text}"),
-        2 => format!("Nov 23 15:05:{second:02} host mosquitto[7]: {text}"),
+        // Years and months may pass, and nobody knows how many.
+        2 => format!("{} 15:05:{second:02} host mosquitto[7]: {text}", ["Nov 23", "Nov 23", "Nov 26", "Mar  3", "Dec 31"][at / 3 % 5]),
         3 => format!("mosquitto-1  | {text}"),
         4 => format!("2026-11-23T15:05:{second:02}.712830123Z {text}"),
         5 => format!("<30>1 2026-11-23T15:05:{second:02}.712Z host mosquitto 7 - - {text}"),
@@ -232,7 +233,9 @@ fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
     let escapes = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec((any::<prop::sample::Index>(), 0..7u8), 0..5)];
     // After several lines that count, the next is not searched for.
     let times = prop_oneof![7 => Just(1), 1 => Just(9usize)];
-    let own = (any::<prop::sample::Index>(), 1..7usize, times, escapes).prop_map(|(from, lines, times, escapes)| Stretch::Own {
+    // What waits and what opens a listener stand far from each other.
+    let lines = prop_oneof![3 => 1..7usize, 1 => 7..24usize];
+    let own = (any::<prop::sample::Index>(), lines, times, escapes).prop_map(|(from, lines, times, escapes)| Stretch::Own {
         from,
         lines,
         times,
@@ -543,4 +546,40 @@ fn a_client_that_was_accepted_just_now() {
     assert_eq!(refused(&log("Client other disconnected.", 23)), row);
     assert_eq!(refused(&log("Client other disconnected.", 24)), []);
     assert_eq!(refused(&log("New connection from 192.0.2.8:5008 on port 1883.", 21)), []);
+}
+
+/// A refusal that waits is ended by what is read in any case, whatever the stamps of the lines that are passed over.
+#[test]
+fn what_waits_is_not_ended_by_what_is_passed_over() {
+    let grammar = grammars().into_iter().find(|grammar| grammar.name == "rabbitmq").unwrap();
+    let line = |time: &str, pid: u8, text: &str| format!("2026-11-23 {time}.000 [info] <0.{pid}.0> {text}\n");
+    let log = [
+        line("14:50:00", 6, "nothing of interest").repeat(9),
+        line("14:53:55", 7, "accepting MQTT connection <0.7.0> (192.0.2.7:40000 -> 192.0.2.1:1883)"),
+        line("14:53:55", 7, "MQTT login failed for user 'ops', authentication failed: Refused"),
+        line("14:54:22", 8, "accepting AMQP connection <0.8.0> (192.0.2.8:50000 -> 192.0.2.1:5672)"),
+        // The log goes on with an older one.
+        line("14:44:43", 9, "started MQTT TCP listener on 192.0.2.1:1883"),
+    ]
+    .concat();
+    agree(&grammar, log.as_bytes(), &[log.as_bytes()]);
+    let (told, _) = attempts(Engine::new(grammar, Options::default()), &[log.as_bytes()]);
+    assert!(matches!(&told[..], [Attempt::Refused(row)] if row.username.as_deref() == Some("ops")), "{told:?}");
+}
+
+/// Nor does it teach how the log's stamps are written.
+#[test]
+fn what_is_passed_over_teaches_no_header() {
+    let grammar = grammars().into_iter().find(|grammar| grammar.name == "mosquitto").unwrap();
+    let log = [
+        "2026-11-23T14:58:16+0000: Sending PINGRESP to pump\n".repeat(9).as_str(),
+        "2026-11-23T14:58:16+0000: Client pump disconnected.\n",
+        "2026-11-23T14:58:16+0000: Received DISCONNECT from pump\n",
+        "Client valve disconnected, not authorised.\n",
+        "1795446741: Client gate disconnected, not authorised.\n",
+    ]
+    .concat();
+    agree(&grammar, log.as_bytes(), &[log.as_bytes()]);
+    let (told, _) = attempts(Engine::new(grammar, Options::default()), &[log.as_bytes()]);
+    assert_eq!(told.len(), 2, "{told:?}");
 }

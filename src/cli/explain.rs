@@ -62,6 +62,9 @@ pub fn run(args: &ExplainArgs, clock: &dyn Clock) -> Result<(), Failure> {
     };
     options.settings.broker = grammar.name.as_str().into();
     let mut engine = Engine::new(Arc::clone(&grammar), options);
+    if let Some(written) = file.written() {
+        engine.set_written(written);
+    }
     let mut number = 0u64;
     let mut lines = |engine: &mut Engine, bytes: &[u8]| -> Result<(), Failure> {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {

@@ -279,11 +279,6 @@ impl Joiner {
         Effect::Opened
     }
 
-    /// Whether a record of this rule does nothing but show that the log went on.
-    pub fn passes_over(&self, grammar: &Grammar, rule: &Rule) -> bool {
-        rule.outcome == Outcome::Nothing && !grammar.is_keyed() && !rule.tears && !rule.behind_proxy
-    }
-
     /// The row of a refusal. What may be a stranger's words is never certain.
     fn row(&mut self, mut context: Box<Context>, settings: &Settings, mut inferred: Fields) -> Box<Row> {
         inferred |= context.doubts();

@@ -12,6 +12,7 @@ use super::stream::{Place, Surroundings};
 use crate::grammar::{Continues, EchoForm, Framing};
 use crate::model::{Attempt, Millis};
 use crate::record::colours_off;
+use crate::record::time::TimeContext;
 use crate::wrapper::Piece;
 
 /// Of so many lines in a row that rules took, only the first few are searched for: where every line counts, as in a flood, it need not be found
@@ -100,10 +101,12 @@ impl Engine {
         ahead: &mut Option<(Need, Range<usize>)>,
     ) -> Option<usize> {
         let line = |range: &Range<usize>| bytes[range.clone()].strip_suffix(b"\n");
+        let latest = self.latest(read_at);
         let writer = if let [writer] = self.streams.list.as_mut_slice() { Some(writer) } else { None };
         let writer = writer.filter(|writer| writer.stream.knows_usual())?;
         let opening = line(opened).filter(|line| self.unwrapper.is_plain(line))?;
-        let opening = writer.stream.opening(&self.grammar, opening, (&self.options.zone, self.reference, read_at))?;
+        let context = TimeContext { zone: &self.options.zone, reference: latest };
+        let opening = writer.stream.opening(&self.grammar, opening, &context)?;
         // Mostly it is the very next one, and need not be searched for.
         let next = line_at(bytes, opened.end);
         let accepted = match writer.stream.may_answer(&opening, &bytes[next.clone()]) {
@@ -114,9 +117,9 @@ impl Engine {
         if self.tells_echoes() && unechoed(&self.grammar.echoes, bytes, opened.end, &accepted) < accepted.start {
             return None;
         }
-        let Engine { grammar, options, streams, stats, reference: near, rows, .. } = self;
-        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut false, near };
-        streams.list.first_mut()?.stream.accepted(&opening, acceptance, read_at, rows.as_deref(), &mut around)?;
+        let Engine { grammar, options, streams, stats, rows, .. } = self;
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut false, latest };
+        streams.list.first_mut()?.stream.accepted(&opening, acceptance, rows.as_deref(), &mut around)?;
         self.stats.lines += 2 + lines(&bytes[opened.end..accepted.start]);
         Some(accepted.end)
     }
@@ -185,13 +188,14 @@ impl Engine {
     fn see(&mut self, framing: &Framing, line: &[u8], read_at: Millis) -> Option<Seen> {
         let line = text_of(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let Engine { grammar, options, unwrapper, streams, stats, reference: near, .. } = self;
-        let Piece::Whole(unwrapped) = unwrapper.line(line, near.unwrap_or(read_at)) else { return None };
+        let latest = self.latest(read_at);
+        let Engine { grammar, options, unwrapper, streams, stats, .. } = self;
+        let Piece::Whole(unwrapped) = unwrapper.line(line, latest) else { return None };
         let text = colours_off(grammar.colours, unwrapped.raw.unwrap_or(unwrapped.text));
         let stream = &mut streams.list.first_mut()?.stream;
         let (out, gap) = (&mut Vec::new(), &mut false);
-        let around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap, near };
-        let place = stream.place(framing, &text, read_at, &around);
+        let around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap, latest };
+        let place = stream.place(framing, &text, &around);
         let header = match place {
             Place::Begins { header, .. } if framing.joins(Continues::SameHeader) => text[..header].trim_ascii_end().to_vec(),
             _ => Vec::new(),

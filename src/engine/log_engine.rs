@@ -82,8 +82,10 @@ pub struct Engine {
     pub(super) unwrapper: Unwrapper,
     pub(super) streams: Streams,
     pub(super) stats: Stats,
-    /// A time near that of the next line, for stamps without year or date.
-    pub(super) reference: Option<Millis>,
+    /// When the log was written last, where that is known.
+    written: Option<Millis>,
+    /// When its last line was read.
+    read_at: Millis,
     /// The clients that may have a row, where that is known: nobody need be told of others that they connected.
     pub(super) rows: Option<Arc<Names>>,
 }
@@ -92,7 +94,8 @@ pub struct Engine {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EngineState {
     wrappers: Snapshot,
-    reference: Option<Millis>,
+    #[serde(default)]
+    read_at: Millis,
     streams: Vec<(Vec<u8>, StreamState)>,
 }
 
@@ -115,7 +118,8 @@ impl Engine {
             unwrapper,
             streams: Streams::default(),
             stats: Stats::default(),
-            reference: None,
+            written: None,
+            read_at: 0,
             rows: None,
         }
     }
@@ -136,9 +140,15 @@ impl Engine {
         Stats { evicted: self.stats.evicted + evicted, ..self.stats }
     }
 
-    /// Says when the log was last written, for the first stamps without year or date. Without it the time of reading serves.
-    pub fn set_reference(&mut self, written: Millis) {
-        self.reference = Some(written);
+    /// Says when the log was last written: what stamps without year or date are read against. Without it the time of reading serves.
+    pub fn set_written(&mut self, written: Millis) {
+        self.written = Some(written);
+    }
+
+    /// The latest time that a stamp without year or date can mean. It is not that of the line before: how many days or years lie between
+    /// two lines nobody knows, least of all where those between were passed over.
+    pub(super) fn latest(&self, read_at: Millis) -> Millis {
+        self.written.unwrap_or(read_at)
     }
 
     /// Says which clients may have a row when an attempt is told: of an acceptance of any other nothing comes. It need not be told, then.
@@ -152,12 +162,13 @@ impl Engine {
         let whole = line;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.stats.lines += 1;
-        let reference = self.reference.unwrap_or(read_at);
-        let Engine { grammar, options, unwrapper, streams, stats, reference: near, .. } = self;
+        self.read_at = read_at;
+        let latest = self.latest(read_at);
+        let Engine { grammar, options, unwrapper, streams, stats, .. } = self;
         let mut gap = false;
-        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, latest };
         let mut crew = Crew { streams, declared: &options.time_format };
-        match unwrapper.line(line, reference) {
+        match unwrapper.line(line, latest) {
             Piece::Whole(unwrapped) => crew.line(unwrapped, line, whole.len() > line.len(), read_at, &mut around, &mut trace),
             Piece::Held => set(&mut trace, Fate::Part),
             Piece::Foreign | Piece::Unreadable => set(&mut trace, Fate::NotTheBrokers),
@@ -195,12 +206,13 @@ impl Engine {
     }
 
     fn end(&mut self, out: &mut Vec<Attempt>, trace: &mut Option<&mut Trace>) {
-        let read_at = self.reference.unwrap_or_default();
-        let Engine { grammar, options, unwrapper, streams, stats, reference: near, .. } = self;
+        let read_at = self.read_at;
+        let latest = self.latest(read_at);
+        let Engine { grammar, options, unwrapper, streams, stats, .. } = self;
         let mut gap = false;
-        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, latest };
         let mut crew = Crew { streams, declared: &options.time_format };
-        while let Some(piece) = unwrapper.flush(read_at) {
+        while let Some(piece) = unwrapper.flush(latest) {
             if let Piece::Whole(unwrapped) = piece {
                 crew.line(unwrapped, unwrapped.text, false, read_at, &mut around, &mut None);
             }
@@ -219,22 +231,23 @@ impl Engine {
     pub fn state(&self) -> EngineState {
         let mut streams: Vec<_> = self.streams.list.iter().map(|writer| (writer.key.clone(), writer.stream.state(&self.grammar))).collect();
         streams.sort_by(|one, two| one.0.cmp(&two.0));
-        EngineState { wrappers: self.unwrapper.snapshot(), reference: self.reference, streams }
+        EngineState { wrappers: self.unwrapper.snapshot(), read_at: self.read_at, streams }
     }
 
     /// Goes on from what was kept.
     pub fn restore(&mut self, state: EngineState) {
         self.unwrapper = Unwrapper::restore(self.options.zone.clone(), state.wrappers);
-        self.reference = state.reference;
+        self.read_at = state.read_at;
         let declared = &self.options.time_format;
         let writer = |(key, state)| Writer { key, turn: 0, stream: Stream::restore(declared.clone(), state) };
         self.streams = Streams { list: state.streams.into_iter().map(writer).collect(), ..Streams::default() };
     }
 
     pub(super) fn each(&mut self, out: &mut Vec<Attempt>, mut work: impl FnMut(&mut Stream, &mut Surroundings<'_>)) {
-        let Engine { grammar, options, streams, stats, reference: near, .. } = self;
+        let latest = self.latest(self.read_at);
+        let Engine { grammar, options, streams, stats, .. } = self;
         let mut gap = false;
-        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, near };
+        let mut around = Surroundings { grammar, settings: &options.settings, zone: &options.zone, out, stats, gap: &mut gap, latest };
         streams.in_order().for_each(|stream| work(stream, &mut around));
         if gap {
             self.gap();

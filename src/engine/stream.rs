@@ -24,7 +24,7 @@ use crate::record::{
 use crate::text::escaped;
 
 pub(super) use self::gathering::Place;
-use self::record::{NOTHING, when};
+use self::record::NOTHING;
 use self::shown::*;
 use self::usual::Usual;
 use self::values::*;
@@ -44,8 +44,15 @@ pub(super) struct Surroundings<'a> {
     pub(super) stats: &'a mut Stats,
     /// The log says that lines are missing: that concerns every stream of it.
     pub(super) gap: &'a mut bool,
-    /// A time near that of the next line of the log.
-    pub(super) near: &'a mut Option<Millis>,
+    /// The latest time that a stamp without year or date can mean.
+    pub(super) latest: Millis,
+}
+
+impl<'a> Surroundings<'a> {
+    /// What fills in what a stamp leaves out.
+    fn time(&self) -> TimeContext<'a> {
+        TimeContext { zone: self.zone, reference: self.latest }
+    }
 }
 
 /// A line out of its wrapper.
@@ -77,7 +84,7 @@ pub(super) struct Stream {
     echo: Option<Echo>,
     usual: Usual,
     pub(super) joiner: Joiner,
-    /// The last record's time: what yearless stamps are read against.
+    /// The last record's time.
     last_ts: Option<Millis>,
 }
 
@@ -172,8 +179,8 @@ impl Stream {
     /// Whether this line is a client's own words, too. The first that is not ends them.
     pub(super) fn skim(&mut self, grammar: &Grammar, text: &[u8], context: &TimeContext<'_>) -> bool {
         let Some(mut echo) = self.echo.take() else { return false };
-        let parts = self.headers.split(grammar, text, context, &mut Captures::default(), |_| true);
-        let holds = parts.is_some_and(|parts| echo.holds(grammar, parts.message));
+        let parts = self.headers.look(grammar, text, context, &mut Captures::default(), |_| true);
+        let holds = parts.is_some_and(|(parts, _)| echo.holds(grammar, parts.message));
         self.echo = holds.then_some(echo);
         holds
     }

@@ -53,6 +53,8 @@ pub struct Grammar {
     pub(super) index: Index,
     /// The ends of records after which lines go on with them or repeat a client's words, and how one ends that is whole.
     pub(super) openers: Vec<(Ends, Option<Vec<u8>>)>,
+    /// A rule means the conversation that was named last.
+    pub(super) follows: bool,
     /// The cases that the grammar carries.
     pub samples: Vec<Sample>,
     /// The texts of TLS libraries that rules refer to.
@@ -169,11 +171,10 @@ impl Grammar {
         })
     }
 
-    /// Whether it matters that a record is one of this rule's: what it does, or what its being torn does to those that follow.
+    /// Whether it matters that a record is one of this rule's: what it does, or what its being torn does to those that follow. Where a rule
+    /// means the conversation that was named last, what names one counts, whatever it says.
     pub fn counts(&self, rule: &Rule) -> bool {
-        // A rule may mean the conversation that was named last: then what names one counts, whatever it says.
-        let follows = || self.rules.iter().any(|rule| rule.follows);
-        rule.outcome != Outcome::Nothing || rule.tears || rule.torn_begins || rule.behind_proxy || follows()
+        rule.outcome != Outcome::Nothing || rule.tears || rule.torn_begins || rule.behind_proxy || rule.claims || self.follows
     }
 
     /// Whether a record of this rule says nothing but that a session is over: that concerns only what waits for the next record, and who counts
@@ -182,6 +183,11 @@ impl Grammar {
         let more =
             rule.follows || rule.tears || rule.torn_begins || rule.torn_ends || rule.behind_proxy || rule.claims || rule.after_closed;
         rule.outcome == Outcome::Ended && !self.is_keyed() && !more
+    }
+
+    /// Whether every record of this rule is read, in whatever state.
+    pub fn is_never_passed_over(&self, rule: &Rule) -> bool {
+        self.counts(rule) && !self.only_ends(rule)
     }
 
     /// Whether the broker prints this where it does not know the client ID.

@@ -82,54 +82,22 @@ impl HeaderReader {
             state.0.as_ref().map(|(index, format)| (*index, format.as_deref().and_then(|text| TimeFormat::parse_format(text).ok())));
     }
 
-    /// Whether a header has been learned.
-    pub fn is_learned(&self) -> bool {
-        self.learned.is_some()
-    }
-
     /// What was learned, in words.
     pub fn describe(&self, grammar: &Grammar) -> Option<String> {
         let (index, format) = self.learned.as_ref()?;
         in_words(grammar, *index, format.as_ref())
     }
 
-    /// Splits a record, and learns which header it has. `known` says whether a message is one that the grammar has a rule for: only such
-    /// a message can teach another header than the learned one. A log that had stamps does not lose them in the middle: a line without is
-    /// then no record, whatever it looks like. What the header captures, as ranges of the whole text, is put into `captures`.
-    pub fn split<'a>(
-        &mut self,
-        grammar: &Grammar,
-        text: &'a [u8],
-        context: &TimeContext<'_>,
-        captures: &mut Captures,
-        known: impl Fn(&[u8]) -> bool,
-    ) -> Option<Parts<'a>> {
-        captures.clear();
-        if let Some(parts) = self.as_before(grammar, text, context).filter(|parts| known(parts.message)) {
-            return Some(parts);
-        }
-        let (parts, found) = self.look(grammar, text, context, captures, known)?;
-        self.learn(found);
-        Some(parts)
-    }
-
     /// The parts of a record that has the learned header, which is the usual one: nothing but a stamp. Only of the first header: no other can
     /// say more of the same stamp.
     #[inline]
     pub fn as_before<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>) -> Option<Parts<'a>> {
-        let (stamp, message) = self.stamped(grammar, text, context)?;
-        Some(Parts { stamp: Some(stamp), message })
-    }
-
-    /// The same, as stamp and message.
-    #[inline]
-    pub fn stamped<'a>(&mut self, grammar: &Grammar, text: &'a [u8], context: &TimeContext<'_>) -> Option<(Stamp, &'a [u8])> {
         let Some((0, Some(format))) = &self.learned else { return None };
         let [Element::Time(_), Element::Literal(border), Element::Message] = grammar.headers.first()?.pattern.elements.as_slice() else {
             return None;
         };
         let (stamp, after) = self.last.read(format, text, border.as_bytes(), context)?;
-        Some((stamp, after.strip_prefix(border.as_bytes())?))
+        Some(Parts { stamp: Some(stamp), message: after.strip_prefix(border.as_bytes())? })
     }
 
     /// From now on the log has this header.
@@ -140,7 +108,9 @@ impl HeaderReader {
         }
     }
 
-    /// Splits a record without learning anything of it.
+    /// Splits a record without learning anything of it. `known` says whether a message is one that the grammar has a rule for: only such
+    /// a message has another header than the learned one. A log that had stamps does not lose them in the middle: a line without is
+    /// then no record, whatever it looks like. What the header captures, as ranges of the whole text, is put into `captures`.
     pub fn look<'a>(
         &mut self,
         grammar: &Grammar,
@@ -344,6 +314,20 @@ mod tests {
     use super::*;
     use crate::grammar::{Texts, load};
 
+    /// The parts of a record, which teaches its header.
+    fn split<'a>(
+        reader: &mut HeaderReader,
+        grammar: &Grammar,
+        text: &'a [u8],
+        context: &TimeContext<'_>,
+        captures: &mut Captures,
+        known: impl Fn(&[u8]) -> bool,
+    ) -> Option<Parts<'a>> {
+        let (parts, found) = reader.look(grammar, text, context, captures, known)?;
+        reader.learn(found);
+        Some(parts)
+    }
+
     /// A stranger's line that only the last, plainest header fits does not make the log unreadable.
     #[test]
     fn a_plain_header_does_not_stay_where_others_say_more() {
@@ -369,7 +353,7 @@ mod tests {
         let known = |message: &[u8]| grammar.find(crate::grammar::Message::plain(message), |_, _| true).is_some();
         let mut headers = HeaderReader::new(None);
         let mut message =
-            |line: &'static [u8]| headers.split(&grammar, line, &context, &mut Captures::default(), known).map(|parts| parts.message);
+            |line: &'static [u8]| split(&mut headers, &grammar, line, &context, &mut Captures::default(), known).map(|parts| parts.message);
         assert_eq!(message(b"[2026-11-23 15:50:14] [T 1] Denied a"), Some(&b"Denied a"[..]));
         assert_eq!(message(b"[2026-11-23 15:50:14] Denied victim"), Some(&b"Denied victim"[..]));
         assert_eq!(message(b"[2026-11-23 15:50:15] [T 1] Denied b"), Some(&b"Denied b"[..]));
@@ -385,9 +369,9 @@ mod tests {
         let message = |before: &[&'static str], line: &'static str| {
             let mut headers = HeaderReader::new(None);
             for line in before {
-                let _ = headers.split(grammar, line.as_bytes(), &context, &mut Captures::default(), known);
+                let _ = split(&mut headers, grammar, line.as_bytes(), &context, &mut Captures::default(), known);
             }
-            let parts = headers.split(grammar, line.as_bytes(), &context, &mut Captures::default(), known)?;
+            let parts = split(&mut headers, grammar, line.as_bytes(), &context, &mut Captures::default(), known)?;
             std::str::from_utf8(parts.message).ok()
         };
         let whole = "Client pump disconnected, not authorised.";
@@ -428,7 +412,7 @@ rows = []
         let known = |message: &[u8]| message == b"access denied";
         for line in ["2026-11-23 15:01:36 [7] WARN  /src/a.c:1: access denied", "2026-11-23 15:01:36 [7] ERROR /src/a.c:1: access denied"] {
             let mut captures = Captures::default();
-            let parts = reader.split(&grammar, line.as_bytes(), &context, &mut captures, known).unwrap();
+            let parts = split(&mut reader, &grammar, line.as_bytes(), &context, &mut captures, known).unwrap();
             assert_eq!(parts.stamp.map(|stamp| stamp.millis), Some(1_795_446_096_000), "{line}");
             assert_eq!(captures.get(Fact::Transport, line.as_bytes()), Some(&b"/src/a.c"[..]), "{line}");
         }

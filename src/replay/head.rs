@@ -20,7 +20,6 @@ pub(super) struct Head {
     pub(super) head: Vec<u8>,
     /// Why the log could not be read on.
     broken: Option<SourceError>,
-    pub(super) written: Option<Millis>,
 }
 
 impl Head {
@@ -38,9 +37,12 @@ impl Head {
                 }
             }
         }
-        let written = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-        let written = written.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        Ok(Head { path: path.to_owned(), file, head, broken, written: written.and_then(|since| Millis::try_from(since.as_millis()).ok()) })
+        Ok(Head { path: path.to_owned(), file, head, broken })
+    }
+
+    /// When the log was last written, where that is known.
+    pub(super) fn written(&self) -> Option<Millis> {
+        self.file.written()
     }
 
     /// Hands on one piece of its lines, with the bytes of the file that were read and its size. False: it is at its end.
@@ -60,7 +62,7 @@ impl Head {
     /// The time of its first record; a log without stamps comes last, in the order in which it was named.
     pub(super) fn first_stamp(&self, grammar: &Arc<Grammar>, options: &Options) -> Millis {
         let mut engine = Engine::new(Arc::clone(grammar), options.clone());
-        engine.set_reference(self.written.unwrap_or_default());
+        engine.set_written(self.written().unwrap_or_default());
         let mut stamps: Vec<Millis> = Vec::new();
         // A record of several lines is known when the next one begins.
         let mut note = |trace: Option<&Trace>| {

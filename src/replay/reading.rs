@@ -149,8 +149,8 @@ impl Track {
     }
 
     fn go_on(&mut self, file: Head, family: String) {
-        if let Some(written) = file.written {
-            self.engine.set_reference(written);
+        if let Some(written) = file.written() {
+            self.engine.set_written(written);
         }
         (self.file, self.family) = (Some(file), family);
     }

@@ -5,10 +5,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
 
 use super::chunks::Chunks;
 use super::lines::Cutter;
 use super::packed::inflate_ahead;
+use crate::model::Millis;
 
 /// What went wrong with a finished log or a stream.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +35,17 @@ pub enum SourceError {
     },
 }
 
+/// 2000-01-01T00:00:00Z. What unpacks an archive may give files no time at all, which looks like an earlier one.
+const FIRST: Millis = 946_684_800_000;
+
 /// A finished log: plain, gzip or zstd (recognised by its first bytes), or standard input.
 pub struct Finished {
     path: PathBuf,
     reader: Box<dyn Read + Send>,
     chunks: Chunks,
     total: Option<u64>,
+    /// When the file was last written.
+    written: Option<Millis>,
     read: Arc<AtomicU64>,
     ended: bool,
 }
@@ -59,13 +66,20 @@ impl Finished {
             return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory: name the files in it")));
         }
         let total = meta.is_file().then_some(meta.len());
-        Finished::new(path.to_path_buf(), file, total, max_line).map_err(failed)
+        let since = meta.modified().ok().filter(|_| meta.is_file()).and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let written = since.and_then(|since| Millis::try_from(since.as_millis()).ok()).filter(|written| *written >= FIRST);
+        Ok(Finished { written, ..Finished::new(path.to_path_buf(), file, total, max_line).map_err(failed)? })
+    }
+
+    /// When the file was last written; none where that is not known.
+    pub fn written(&self) -> Option<Millis> {
+        self.written
     }
 
     fn new(path: PathBuf, raw: impl Read + Send + 'static, total: Option<u64>, max_line: usize) -> io::Result<Finished> {
         let read = Arc::new(AtomicU64::new(0));
         let reader = inflate_ahead(Counted { raw, read: Arc::clone(&read) })?;
-        Ok(Finished { path, reader, chunks: Chunks::new(Cutter::leaving_nuls(max_line)), total, read, ended: false })
+        Ok(Finished { path, reader, chunks: Chunks::new(Cutter::leaving_nuls(max_line)), total, written: None, read, ended: false })
     }
 
     /// Reads one piece and hands its whole lines to `each`, in order, perhaps in several calls; the last line of the log may

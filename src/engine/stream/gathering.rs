@@ -29,7 +29,7 @@ impl Stream {
             self.end_record(around, trace);
             self.end_torn(around, &mut None);
         }
-        let place = self.place(framing, line.text, line.read_at, around);
+        let place = self.place(framing, line.text, around);
         let goes_on = self.goes_on(framing, line.text, &place);
         let content: std::borrow::Cow<'_, [u8]> = if line.returns { [line.text, b"\r"].concat().into() } else { line.text.into() };
         match (&mut self.gathered, place) {
@@ -53,14 +53,14 @@ impl Stream {
     }
 
     /// What a line, its colours taken off, is among the others.
-    pub(in crate::engine) fn place(&mut self, framing: &Framing, text: &[u8], read_at: Millis, around: &Surroundings<'_>) -> Place {
+    pub(in crate::engine) fn place(&mut self, framing: &Framing, text: &[u8], around: &Surroundings<'_>) -> Place {
         if framing.ends.as_deref() == Some(text) {
             return Place::Ends;
         }
         if is_structured(around.grammar, text) {
             return Place::Alone;
         }
-        let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(read_at) };
+        let context = around.time();
         // What no rule takes teaches no header: such records are passed over.
         match self.headers.look(around.grammar, text, &context, &mut Captures::default(), |_| true) {
             Some((parts, found)) => Place::Begins { header: text.len() - parts.message.len(), joins: !found.is_apart(around.grammar) },
@@ -155,7 +155,7 @@ impl Stream {
 
     /// Whether a rule could take this text or a beginning of it.
     fn may_begin(&mut self, line: &Line<'_>, around: &Surroundings<'_>) -> bool {
-        let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
+        let context = around.time();
         let parts = self.headers.look(around.grammar, line.text, &context, &mut Captures::default(), |_| true);
         parts.is_some_and(|(parts, _)| around.grammar.may_begin(parts.message))
     }
@@ -171,7 +171,7 @@ impl Stream {
     }
 
     fn rule_if<'g>(&mut self, line: &Line<'_>, around: &Surroundings<'g>, applies: impl Fn(&Rule) -> bool) -> Option<&'g Rule> {
-        let context = TimeContext { zone: around.zone, reference: self.last_ts.unwrap_or(line.read_at) };
+        let context = around.time();
         let (parts, _) = self.headers.look(around.grammar, line.text, &context, &mut Captures::default(), |_| true)?;
         around.grammar.find(Message::plain(parts.message), |rule, _| applies(rule)).map(|(rule, _)| rule)
     }

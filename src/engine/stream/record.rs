@@ -8,8 +8,7 @@ impl Stream {
     pub(super) fn record(&mut self, line: Line<'_>, may_begin: bool, around: &mut Surroundings<'_>, trace: &mut Option<&mut Trace>) {
         let grammar = around.grammar;
         self.joiner.passed(line.text.len());
-        let reference = self.last_ts.or(*around.near).unwrap_or(line.read_at);
-        let context = TimeContext { zone: around.zone, reference };
+        let context = around.time();
         if let Some((values, stamp, message, header)) = structured(grammar, line.text, &context) {
             let own = Own { stamp, header: &header, bare: false, whole: line.text, found: None };
             set(trace, |trace| {
@@ -35,15 +34,12 @@ impl Stream {
                 || inner(grammar, message).is_some()
         };
         let (mut header, mut captured) = (None, Captures::NONE);
-        let parts = if framed {
-            let looked = self.headers.look(grammar, line.text, &context, &mut captured, |_| true);
-            looked.map(|(parts, found)| {
-                header = Some(found);
-                parts
-            })
-        } else {
-            self.headers.split(grammar, line.text, &context, &mut captured, known)
-        };
+        let usual = if framed { None } else { self.headers.as_before(grammar, line.text, &context).filter(|parts| known(parts.message)) };
+        let parts = usual.or_else(|| {
+            let (parts, found) = self.headers.look(grammar, line.text, &context, &mut captured, |message| framed || known(message))?;
+            header = Some(found);
+            Some(parts)
+        });
         if let Some(mut echo) = self.echo.take()
             && let Some(parts) = &parts
             && echo.holds(grammar, parts.message)
@@ -112,7 +108,6 @@ impl Stream {
         });
         if own.stamp.is_some() || line.stamp.is_some() {
             self.last_ts = Some(ts);
-            *around.near = Some(ts);
         }
         self.joiner.reached(ts);
         let header = (own.header, if values.is_some() { message.bytes } else { own.whole });
@@ -141,12 +136,16 @@ impl Stream {
         captures.ambiguous |= own.whole.len() >= grammar.cut_at;
         let heard = Heard { captures, bytes: message.bytes, header };
         around.stats.matched += 1;
-        if let Some(found) = own.found.filter(|_| grammar.counts(rule)) {
+        if let Some(found) = own.found.filter(|_| grammar.is_never_passed_over(rule)) {
             self.headers.learn(found);
         }
-        if trace.is_none() && self.joiner.passes_over(grammar, rule) {
-            // Most of what a busy log's literals nominate.
-            return self.joiner.age(around.settings, ts, around.out);
+        if !grammar.counts(rule) {
+            // Such records are not searched for: they must change nothing, not even by their time, which would end what waits.
+            set(trace, |trace| {
+                trace.rule = Some((rule.name.clone(), facts_shown(grammar, &heard)));
+                trace.fate = Fate::Taken(Effect::Nothing);
+            });
+            return;
         }
         if values.is_none() {
             self.usual.learn(grammar, rule, message.bytes, captures);
@@ -206,7 +205,7 @@ impl<'a> Seen<'a> {
 
 /// The record's time: the broker's own stamp where it names its zone, else the wrapper's where that does, else the broker's,
 /// else the wrapper's, else the time of reading. True: it was deduced.
-pub(super) fn when(own: Option<Stamp>, wrapper: Option<Stamp>, read_at: Millis) -> (Millis, bool) {
+fn when(own: Option<Stamp>, wrapper: Option<Stamp>, read_at: Millis) -> (Millis, bool) {
     let zoned = |stamp: Option<Stamp>| stamp.filter(|stamp| stamp.zoned);
     match zoned(own).or(zoned(wrapper)).or(own).or(wrapper) {
         Some(stamp) => (stamp.millis, stamp.guessed),

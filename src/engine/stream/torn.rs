@@ -52,7 +52,7 @@ impl Stream {
     }
 
     fn message<'t>(&mut self, line: &Line<'t>, around: &Surroundings<'_>) -> Option<&'t [u8]> {
-        let context = TimeContext { zone: around.zone, reference: self.last_ts.or(*around.near).unwrap_or(line.read_at) };
+        let context = around.time();
         Some(self.headers.look(around.grammar, line.text, &context, &mut Captures::default(), |_| true)?.0.message)
     }
 

@@ -53,7 +53,6 @@ pub(in crate::engine) struct Opening<'a> {
     /// Address and port, and as what the address is captured.
     peer: &'a [u8],
     kind: Kind,
-    ts: Millis,
 }
 
 impl Usual {
@@ -91,19 +90,13 @@ impl Stream {
     }
 
     /// The connection that this line opens, if it concerns nobody but the client that is accepted next.
-    pub(in crate::engine) fn opening<'a>(
-        &mut self,
-        grammar: &Grammar,
-        line: &'a [u8],
-        (zone, near, read_at): (&TimeZone, Option<Millis>, Millis),
-    ) -> Option<Opening<'a>> {
+    pub(in crate::engine) fn opening<'a>(&mut self, grammar: &Grammar, line: &'a [u8], context: &TimeContext<'_>) -> Option<Opening<'a>> {
         if line.len() > LONGEST || self.needs_every_line() || !self.joiner.is_quiet() {
             return None;
         }
-        let context = TimeContext { zone, reference: self.last_ts.or(near).unwrap_or(read_at) };
-        let (stamp, message) = self.headers.stamped(grammar, line, &context)?;
+        let message = self.headers.as_before(grammar, line, context)?.message;
         let (peer, kind) = self.usual.openings.list.iter().find_map(|form| Some((form.peer(message)?, form.kind)))?;
-        Some(Opening { line, message, peer, kind, ts: stamp.millis })
+        Some(Opening { line, message, peer, kind })
     }
 
     /// Whether this line may accept the client of this connection: if its header is as long as the opening's.
@@ -119,14 +112,12 @@ impl Stream {
         &mut self,
         opening: &Opening<'_>,
         line: &[u8],
-        read_at: Millis,
         rows: Option<&Names>,
         around: &mut Surroundings<'_>,
     ) -> Option<()> {
         let grammar = around.grammar;
-        let context = TimeContext { zone: around.zone, reference: opening.ts };
-        let (stamp, message) = self.headers.stamped(grammar, line, &context).filter(|_| line.len() <= LONGEST)?;
-        let (ts, _) = when(Some(stamp), None, read_at);
+        let Parts { stamp, message } = self.headers.as_before(grammar, line, &around.time()).filter(|_| line.len() <= LONGEST)?;
+        let ts = stamp?.millis;
         let lines = [(opening.line, opening.line.len() - opening.message.len()), (line, line.len() - message.len())];
         let forms = self.usual.acceptances.list.iter().filter(|form| form.kind == opening.kind && line.len() < grammar.cut_at);
         let known = forms.into_iter().find_map(|form| Some((grammar.rules.get(form.rule)?, form.client(message, opening.peer)?)));
@@ -140,7 +131,6 @@ impl Stream {
         let effect = self.joiner.connected(grammar, around.settings, &connected, &client, around.out)?;
         self.joiner.reached(ts);
         self.last_ts = Some(ts);
-        *around.near = Some(ts);
         around.stats.matched += 2;
         around.stats.accepted += u64::from(matches!(effect, Effect::Accepted | Effect::AcceptedUnclear));
         Some(())

@@ -172,6 +172,7 @@ fn grammar<'s>(reader: &mut Reader<'s>, document: &DeTable<'s>, span: Range<usiz
         echoes,
         index: Index::new(&rules, message.as_deref()),
         openers,
+        follows: rules.iter().any(|rule| rule.follows),
         rules,
         samples,
         texts: Arc::clone(texts),

@@ -7,8 +7,11 @@ use jiff::tz::Offset;
 use super::{Stamp, TimeContext};
 use crate::model::Millis;
 
-/// A stamp may be this far ahead of the reference: clocks differ, and lines are not written in perfect order.
-const AHEAD: Millis = 24 * 60 * 60 * 1000;
+/// A stamp without year may be this far ahead of the reference: clocks and zones differ.
+const AHEAD: Millis = 24 * HOUR;
+/// The same of a stamp without date, of which so much later means the day before.
+const AHEAD_TODAY: Millis = HOUR;
+const HOUR: Millis = 60 * 60 * 1000;
 
 /// How far back a leap year is looked for: 1896, 1904.
 const YEARS_BACK: i16 = 8;
@@ -57,15 +60,16 @@ impl Fields {
             (Some(year), Some(month), Some(day), _) => Some((at(Date::new(year, month, day).ok()?)?, false)),
             (Some(year), None, None, Some(day)) => Some((at(day_of_year(year, day)?)?, false)),
             (None, Some(month), Some(day), _) => {
-                let near = self.latest_year(context, |year| at(Date::new(year, month, day).ok()?))?;
-                Some((near, true))
+                let latest = self.latest_year(context, |year| at(Date::new(year, month, day).ok()?))?;
+                Some((latest, true))
             }
             (None, None, None, Some(day)) => Some((self.latest_year(context, |year| at(day_of_year(year, day)?))?, true)),
             (None, None, None, None) => {
                 let today = self.reference_date(context);
-                let days = [today.yesterday().ok(), Some(today), today.tomorrow().ok()];
-                let near = days.into_iter().flatten().filter_map(at).min_by_key(|millis| millis.abs_diff(context.reference))?;
-                Some((near, true))
+                let limit = context.reference.saturating_add(AHEAD_TODAY);
+                let days = [today.tomorrow().ok(), Some(today), today.yesterday().ok()];
+                let latest = days.into_iter().flatten().filter_map(at).find(|millis| *millis <= limit)?;
+                Some((latest, true))
             }
             _ => None,
         }

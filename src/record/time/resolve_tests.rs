@@ -14,7 +14,7 @@ fn instant(stamp: Option<Stamp>) -> String {
 }
 
 #[test]
-fn a_missing_year_is_the_one_nearest_to_the_reference() {
+fn a_missing_year_is_the_latest_that_is_not_after_the_reference() {
     let cases = [
         ("Nov 23 16:03:08", "2026-11-23T16:03:09Z", "2026-11-23T16:03:08Z"),
         ("Dec 31 23:59:59", "2027-01-01T00:00:00Z", "2026-12-31T23:59:59Z"),
@@ -43,12 +43,16 @@ fn a_missing_year_is_chosen_in_the_zone_of_the_log() {
 }
 
 #[test]
-fn a_missing_date_is_the_one_nearest_to_the_reference() {
+fn a_missing_date_is_the_latest_that_is_not_after_the_reference() {
     let cases = [
         ("16:03:08", "2026-11-23T16:00:00Z", "2026-11-23T16:03:08Z"),
         ("23:59:59", "2026-11-23T00:00:01Z", "2026-11-22T23:59:59Z"),
         ("00:00:01", "2026-11-23T23:59:59Z", "2026-11-24T00:00:01Z"),
         ("00:00:01", "2026-12-31T23:59:59Z", "2027-01-01T00:00:01Z"),
+        ("01:00:00", "2026-11-23T16:00:00Z", "2026-11-23T01:00:00Z"),
+        ("17:00:00", "2026-11-23T16:00:00Z", "2026-11-23T17:00:00Z"),
+        ("17:00:01", "2026-11-23T16:00:00Z", "2026-11-22T17:00:01Z"),
+        ("23:59:59", "2026-11-23T16:00:00Z", "2026-11-22T23:59:59Z"),
     ];
     for (text, reference, want) in cases {
         let stamp = read("%T", text, "UTC", reference);

@@ -23,6 +23,7 @@ pub struct Stamp {
 pub struct TimeContext<'a> {
     /// The zone of stamps that don't say theirs.
     pub zone: &'a TimeZone,
-    /// A time near the stamp: that of the line before it, else when the file was last written.
+    /// When the log was last written, or else when the line is read. A stamp without year or date means the latest time that is not after
+    /// it, but for what clocks differ.
     pub reference: Millis,
 }
