@@ -17,6 +17,9 @@ use crate::replay::named;
 use crate::source::{DEFAULT_MAX_LINE, Finished};
 use crate::text::{display, escaped};
 
+/// What is to be printed is kept until there is so much of it, or nothing more to read now.
+const PRINTED: usize = 64 << 10;
+
 /// What `explain` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -67,17 +70,22 @@ pub fn run(args: &ExplainArgs, clock: &dyn Clock) -> Result<(), Failure> {
     }
     let mut number = 0u64;
     let mut lines = |engine: &mut Engine, bytes: &[u8]| -> Result<(), Failure> {
+        let mut text = String::new();
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             number += 1;
-            let mut trace = Trace::default();
+            let mut trace = Trace { only_taken: args.matched, ..Trace::default() };
             let mut out = Vec::new();
             engine.line(line, now, &mut out, Some(&mut trace));
             let ended = trace.earlier.as_ref().is_some_and(|earlier| earlier.rule.is_some());
             if !args.matched || ended || trace.rule.is_some() || !out.is_empty() {
-                print(&explained(&grammar, number, line, &trace, &out))?;
+                text.push_str(&explained(&grammar, number, line, &trace, &out));
+            }
+            if text.len() >= PRINTED {
+                print(&text)?;
+                text.clear();
             }
         }
-        Ok(())
+        print(&text)
     };
     lines(&mut engine, &head)?;
     while more {

@@ -19,6 +19,8 @@ pub struct Trace {
     pub rule: Option<(String, Vec<(Fact, String)>)>,
     /// What came of it.
     pub fate: Fate,
+    /// Nobody wants to know why no rule took a line.
+    pub only_taken: bool,
     /// For a line without a rule: the rule that got furthest, how far (bytes of the message), and its pattern.
     pub nearest: Option<(String, usize, String)>,
     /// The message that the rules saw.

@@ -119,7 +119,7 @@ impl Stream {
         };
         let best = best.filter(|rule| fits(rule, captures)).or_else(|| grammar.find_into(message, captures, fits));
         let Some(rule) = best else {
-            set(trace, |trace| trace.nearest = nearest(grammar, message.text()));
+            set(trace, |trace| trace.nearest = if trace.only_taken { None } else { nearest(grammar, message.text()) });
             // After which a client's words are repeated is no news.
             around.stats.suspicious += u64::from(self.echo.is_none() && is_suspicious(message.text()));
             return;
