@@ -168,7 +168,7 @@ proptest! {
         if stamp.zoned || !twice {
             prop_assert_eq!(stamp.millis, second * 1000, "{} {}", text, name);
         }
-        prop_assert!(!stamp.guessed);
+        prop_assert_eq!(stamp.guessed, twice && !stamp.zoned);
     }
 
     #[test]

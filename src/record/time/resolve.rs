@@ -52,13 +52,13 @@ impl Fields {
         Some(Stamp { millis, zoned, precise: self.fraction, guessed })
     }
 
-    /// The instant of the whole second, and whether the date was deduced.
+    /// The instant of the whole second, and whether the date or the hour was deduced.
     fn instant(&self, context: &TimeContext<'_>) -> Option<(Millis, bool)> {
         let time = self.time()?;
         let at = |date: Date| self.at(date.to_datetime(time), context);
         match (self.year, self.month, self.day, self.year_day) {
-            (Some(year), Some(month), Some(day), _) => Some((at(Date::new(year, month, day).ok()?)?, false)),
-            (Some(year), None, None, Some(day)) => Some((at(day_of_year(year, day)?)?, false)),
+            (Some(year), Some(month), Some(day), _) => at(Date::new(year, month, day).ok()?),
+            (Some(year), None, None, Some(day)) => at(day_of_year(year, day)?),
             (None, Some(month), Some(day), _) => {
                 let latest = self.latest_year(context, |year| at(Date::new(year, month, day).ok()?))?;
                 Some((latest, true))
@@ -68,7 +68,7 @@ impl Fields {
                 let today = self.reference_date(context);
                 let limit = context.reference.saturating_add(AHEAD_TODAY);
                 let days = [today.tomorrow().ok(), Some(today), today.yesterday().ok()];
-                let latest = days.into_iter().flatten().filter_map(at).find(|millis| *millis <= limit)?;
+                let latest = days.into_iter().flatten().filter_map(at).find(|(millis, _)| *millis <= limit)?.0;
                 Some((latest, true))
             }
             _ => None,
@@ -89,22 +89,25 @@ impl Fields {
         Time::new(hour, self.minute.unwrap_or(0), second, 0).ok()
     }
 
-    /// The instant of a civil time: by the stamp's own offset, else by the context's zone, where an hour that occurs twice is taken
-    /// the first time and one that doesn't occur moves forward.
-    fn at(&self, civil: DateTime, context: &TimeContext<'_>) -> Option<Millis> {
-        let instant = match self.offset {
-            Some(seconds) => Offset::from_seconds(seconds).ok()?.to_timestamp(civil),
-            None => context.zone.to_ambiguous_timestamp(civil).compatible(),
+    /// The instant of a civil time, and whether it was deduced: by the stamp's own offset, else by the context's zone, where an hour that
+    /// occurs twice is taken the first time and one that doesn't occur moves forward.
+    fn at(&self, civil: DateTime, context: &TimeContext<'_>) -> Option<(Millis, bool)> {
+        let (instant, deduced) = match self.offset {
+            Some(seconds) => (Offset::from_seconds(seconds).ok()?.to_timestamp(civil), false),
+            None => {
+                let found = context.zone.to_ambiguous_timestamp(civil);
+                (found.compatible(), found.is_ambiguous())
+            }
         };
-        Some(instant.ok()?.as_millisecond())
+        Some((instant.ok()?.as_millisecond(), deduced))
     }
 
     /// The latest year in which the date exists and is not ahead of the reference by more than a day.
-    fn latest_year(&self, context: &TimeContext<'_>, at: impl Fn(i16) -> Option<Millis>) -> Option<Millis> {
+    fn latest_year(&self, context: &TimeContext<'_>, at: impl Fn(i16) -> Option<(Millis, bool)>) -> Option<Millis> {
         let year = self.reference_date(context).year();
         let limit = context.reference.saturating_add(AHEAD);
         let years = (year.saturating_sub(YEARS_BACK)..=year.saturating_add(1)).rev();
-        years.filter_map(at).find(|millis| *millis <= limit)
+        years.filter_map(at).map(|(millis, _)| millis).find(|millis| *millis <= limit)
     }
 
     fn reference_date(&self, context: &TimeContext<'_>) -> Date {

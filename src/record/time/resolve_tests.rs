@@ -63,7 +63,11 @@ fn a_missing_date_is_the_latest_that_is_not_after_the_reference() {
 
 #[test]
 fn the_hour_that_occurs_twice_is_the_first_and_the_one_that_does_not_moves_forward() {
-    let berlin = |text| instant(read("%F %T", text, "Europe/Berlin", "2026-11-23T16:00:00Z"));
+    let stamp = |text| read("%F %T", text, "Europe/Berlin", "2026-11-23T16:00:00Z");
+    let berlin = |text| instant(stamp(text));
+    for text in ["2026-10-25 01:59:59", "2026-10-25 02:30:00", "2026-10-25 03:00:00", "2026-03-29 01:59:59", "2026-03-29 02:30:00"] {
+        assert_eq!(stamp(text).unwrap().guessed, text.contains(" 02:30"), "{text}");
+    }
     assert_eq!(berlin("2026-10-25 01:59:59"), "2026-10-24T23:59:59Z");
     assert_eq!(berlin("2026-10-25 02:30:00"), "2026-10-25T00:30:00Z");
     assert_eq!(berlin("2026-10-25 03:00:00"), "2026-10-25T02:00:00Z");

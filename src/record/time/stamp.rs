@@ -14,7 +14,7 @@ pub struct Stamp {
     pub zoned: bool,
     /// The text gave a fraction of a second.
     pub precise: bool,
-    /// The year, the date, or which number is the day and which the month was deduced.
+    /// The year, the date, which number is the day and which the month, or which of two hours of the same name it is was deduced.
     pub guessed: bool,
 }
 
