@@ -1,4 +1,5 @@
-//! Passing over lines unread changes nothing: an engine with the prefilter and one that looks at every line agree.
+//! Passing over lines unread changes nothing: an engine with the prefilter and one that looks at every line agree. So does one that begins anew
+//! between the pieces of a log, with what the one before it kept.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -43,6 +44,22 @@ fn agree(grammar: &Arc<Grammar>, log: &[u8], pieces: &[&[u8]]) {
     let with = attempts(Engine::new(Arc::clone(grammar), Options::default()), pieces);
     let without = attempts(Engine::without_prefilter(Arc::clone(grammar), Options::default()), &[log]);
     assert_eq!(with, without, "{}", grammar.name);
+}
+
+/// What comes of a log that is read in these pieces, all of it, by one engine or by one for each piece.
+fn told(grammar: &Arc<Grammar>, pieces: &[&[u8]], restarts: bool) -> Vec<Attempt> {
+    let new = || Engine::new(Arc::clone(grammar), Options::default());
+    let (mut engine, mut out) = (new(), Vec::new());
+    for piece in pieces {
+        engine.feed(piece, READ_AT, &mut out);
+        if restarts {
+            let kept = serde_json::to_vec(&engine.state()).unwrap();
+            engine = new();
+            engine.restore(serde_json::from_slice(&kept).unwrap());
+        }
+    }
+    engine.finish(&mut out);
+    out
 }
 
 fn logs(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -496,6 +513,7 @@ proptest! {
             at.sort_unstable();
             let pieces: Vec<&[u8]> = at.windows(2).map(|pair| &log[pair[0]..pair[1]]).collect();
             agree(grammar, &log, &pieces);
+            prop_assert_eq!(told(grammar, &pieces, true), told(grammar, &pieces, false), "{}", grammar.name);
         }
     }
 }

@@ -88,7 +88,7 @@ pub struct Joiner {
     #[serde(default)]
     strangers: usize,
     /// The last refusals that a stranger could have written, with their text.
-    #[serde(default)]
+    #[serde(default, with = "crate::model::kept::rows")]
     told: Vec<(String, Box<Row>)>,
     /// The conversation that was named last.
     #[serde(default)]

@@ -33,6 +33,7 @@ pub(super) struct Conversation {
     /// Its client connected.
     pub(super) accepted: bool,
     /// Its refusal was told, as this row.
+    #[serde(default, with = "crate::model::kept::row")]
     pub(super) told: Option<Box<Row>>,
     /// It was refused, and waits for the record that opened it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -4,6 +4,7 @@ mod attempt;
 mod event;
 mod evidence;
 mod fields;
+pub mod kept;
 mod names;
 mod reason;
 mod row;

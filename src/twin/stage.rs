@@ -1,7 +1,6 @@
 //! Takes the attempts of all logs of all brokers, and gives each attempt once, in the order of time.
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -10,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::copies::{Copies, hash};
 use super::halves::{Half, Halves, Place};
 use super::merge::{id, merged};
-use crate::model::{Attempt, ClientKey, Ending, Link, Millis, Row, Twin};
+use crate::model::kept::Hidden;
+use crate::model::{Attempt, ClientKey, Ending, Link, Millis, Row};
 
 /// How long a record waits in real time for its twin in another log; and for one in its own.
 const WAITS: Millis = 1_500;
@@ -104,23 +104,6 @@ enum Kept {
     Accepted(ClientKey, Millis),
     Proxied(Box<Link>),
     Ended(Millis, Ending),
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Hidden {
-    peer: Option<SocketAddr>,
-    upstream: Option<(Option<IpAddr>, u16)>,
-    twin: Option<Box<Twin>>,
-}
-
-impl Hidden {
-    fn of(row: &Row) -> Hidden {
-        Hidden { peer: row.peer, upstream: row.upstream, twin: row.twin.clone() }
-    }
-
-    fn into(self, row: &mut Row) {
-        (row.peer, row.upstream, row.twin) = (self.peer, self.upstream, self.twin);
-    }
 }
 
 type Out<'a> = dyn FnMut(Attempt, bool) + 'a;
