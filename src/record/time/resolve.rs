@@ -8,10 +8,10 @@ use super::{Stamp, TimeContext};
 use crate::model::Millis;
 
 /// A stamp without year may be this far ahead of the reference: clocks and zones differ.
-const AHEAD: Millis = 24 * HOUR;
-/// The same of a stamp without date, of which so much later means the day before.
-const AHEAD_TODAY: Millis = HOUR;
-const HOUR: Millis = 60 * 60 * 1000;
+const AHEAD: Millis = 24 * 60 * MINUTE;
+/// The same of a stamp without date: what is later was the day before.
+const AHEAD_TODAY: Millis = 10 * MINUTE;
+const MINUTE: Millis = 60 * 1000;
 
 /// How far back a leap year is looked for: 1896, 1904.
 const YEARS_BACK: i16 = 8;
