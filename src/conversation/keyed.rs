@@ -167,9 +167,10 @@ impl Keyed {
         youngest.find(|key| self.get(key).is_some_and(fits)).cloned()
     }
 
-    /// Takes out those that have waited long enough, given the time of the last record.
+    /// Takes out those that have waited long enough, given the time of the last record. If that is so much earlier, the clock was set back or the
+    /// hour is one that occurs twice.
     pub(super) fn due(&mut self, ts: Millis) -> Vec<Conversation> {
-        self.due_if(|conversation| ts - conversation.last > HOLD)
+        self.due_if(|conversation| (ts - conversation.last).abs() > HOLD)
     }
 
     /// Takes out those that have waited long enough, given the present time.
@@ -210,6 +211,17 @@ impl Keyed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_is_over_when_time_goes_on_and_when_it_goes_back() {
+        for (ts, over) in [(10_000, 0), (12_000, 0), (12_001, 1), (8_000, 0), (7_999, 1), (10_000 - 3_600_000, 1)] {
+            let mut keyed = Keyed::default();
+            let mut conversation = Conversation { last: 10_000, ..Conversation::default() };
+            conversation.context.alone = true;
+            assert!(keyed.put("c:1".to_owned(), conversation).is_none());
+            assert_eq!(keyed.due(ts).len(), over, "{ts}");
+        }
+    }
 
     #[test]
     fn the_youngest_connection_of_a_username_without_an_outcome_is_suspected() {

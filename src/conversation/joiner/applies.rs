@@ -25,7 +25,7 @@ impl Joiner {
             let accepted = self
                 .accepted
                 .as_ref()
-                .filter(|accepted| self.now - accepted.ts() <= LANE_BREATH)
+                .filter(|accepted| (self.now - accepted.ts()).abs() <= LANE_BREATH)
                 .and_then(|accepted| accepted.known(grammar)?.facts.client_id);
             return client.is_some_and(|client| accepted.is_some_and(|accepted| accepted.as_bytes() == client));
         }

@@ -45,7 +45,7 @@ impl Joiner {
         }
     }
 
-    /// The log went on to this time: what waited long enough is finished.
+    /// The log went on to this time, or back to it: what waited long enough is finished.
     pub fn age(&mut self, settings: &Settings, ts: Millis, out: &mut Vec<Attempt>) {
         if self.keyed.is_waiting() {
             for conversation in self.keyed.due(ts) {
@@ -55,7 +55,7 @@ impl Joiner {
         if !self.lanes.has_named() {
             return;
         }
-        let stale = self.lanes.named().filter(|(_, waiting)| ts - waiting.ts > LANE_BREATH);
+        let stale = self.lanes.named().filter(|(_, waiting)| (ts - waiting.ts).abs() > LANE_BREATH);
         let stale: Vec<String> = stale.map(|(lane, _)| lane.to_owned()).collect();
         stale.iter().for_each(|lane| self.flush_lane(lane, settings, out));
     }
