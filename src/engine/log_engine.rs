@@ -356,6 +356,7 @@ impl Crew<'_> {
             trace.stream = unwrapped.stream.to_string();
         }
         // What rsyslog escaped stays escaped: a client can type its escapes, so undoing them is a guess.
+        let returns = returns || unwrapped.returns;
         let line = Line { text: unwrapped.raw.unwrap_or(unwrapped.text), raw, returns, stamp: unwrapped.stamp, read_at, doubtful: false };
         if let Some(stream) = self.streams.of(&unwrapped.stream, self.declared) {
             stream.line(line, around, trace);

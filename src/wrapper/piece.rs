@@ -10,6 +10,8 @@ use crate::record::time::Stamp;
 pub struct Unwrapped<'a> {
     /// What the broker wrote, without line end.
     pub text: &'a [u8],
+    /// A carriage return stood at its end, inside the wrappers.
+    pub returns: bool,
     /// The text before rsyslog's escapes (`#012` and the like) were undone; none when it had no escapes.
     ///
     /// rsyslog doesn't escape its own mark, so a client ID that holds the characters `#012` looks the same as one that holds

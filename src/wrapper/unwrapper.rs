@@ -222,10 +222,10 @@ impl Work<'_> {
             (Some(whole), _) => {
                 inner.stamp = whole.stamp.or(inner.stamp);
                 *buffer = whole.text;
-                Opened::Text(without_line_end(buffer), inner)
+                Opened::Text(without_line_feed(buffer), inner)
             }
-            (None, Body::Text(text)) => Opened::Text(without_line_end(text), inner),
-            (None, _) => Opened::Text(without_line_end(buffer), inner),
+            (None, Body::Text(text)) => Opened::Text(without_line_feed(text), inner),
+            (None, _) => Opened::Text(without_line_feed(buffer), inner),
         }
     }
 }
@@ -243,6 +243,9 @@ fn finish<'a>(text: &'a [u8], buffers: &'a mut [Vec<u8>], outer: Unwrapped<'a>) 
     if is_blob(text) {
         return Piece::Unreadable;
     }
+    let whole = text;
+    let text = whole.strip_suffix(b"\r").unwrap_or(whole);
+    let outer = Unwrapped { returns: text.len() < whole.len(), ..outer };
     let plain = Piece::Whole(Unwrapped { text, ..outer });
     let syslog = outer.kind.layers().any(|layer| layer.family() == Family::Syslog);
     let Some(buffer) = buffers.first_mut().filter(|_| syslog) else {
@@ -259,9 +262,8 @@ fn is_blob(text: &[u8]) -> bool {
     size.is_some_and(|size| size.first().is_some_and(u8::is_ascii_digit) && size.len() <= 8 && size.iter().all(digit))
 }
 
-fn without_line_end(text: &[u8]) -> &[u8] {
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    text.strip_suffix(b"\r").unwrap_or(text)
+fn without_line_feed(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"\n").unwrap_or(text)
 }
 
 fn clear(buffer: &mut Vec<u8>) {
