@@ -85,8 +85,7 @@ impl Unwrapper {
 
     /// Takes one line, without its line feed, out of its wrappers.
     ///
-    /// `reference` is a time near that of the line, in milliseconds since the epoch, for stamps without year: the line before it, else
-    /// when the file was last written.
+    /// `reference` is when the log was last written, or else when the line is read, in milliseconds since the epoch: for stamps without year.
     pub fn line<'a>(&'a mut self, line: &'a [u8], reference: Millis) -> Piece<'a> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
@@ -222,10 +221,10 @@ impl Work<'_> {
             (Some(whole), _) => {
                 inner.stamp = whole.stamp.or(inner.stamp);
                 *buffer = whole.text;
-                Opened::Text(without_line_feed(buffer), inner)
+                without_line_end(buffer, inner)
             }
-            (None, Body::Text(text)) => Opened::Text(without_line_feed(text), inner),
-            (None, _) => Opened::Text(without_line_feed(buffer), inner),
+            (None, Body::Text(text)) => without_line_end(text, inner),
+            (None, _) => without_line_end(buffer, inner),
         }
     }
 }
@@ -243,9 +242,7 @@ fn finish<'a>(text: &'a [u8], buffers: &'a mut [Vec<u8>], outer: Unwrapped<'a>) 
     if is_blob(text) {
         return Piece::Unreadable;
     }
-    let whole = text;
-    let text = whole.strip_suffix(b"\r").unwrap_or(whole);
-    let outer = Unwrapped { returns: text.len() < whole.len(), ..outer };
+    let (text, outer) = without_return(text, outer);
     let plain = Piece::Whole(Unwrapped { text, ..outer });
     let syslog = outer.kind.layers().any(|layer| layer.family() == Family::Syslog);
     let Some(buffer) = buffers.first_mut().filter(|_| syslog) else {
@@ -262,8 +259,17 @@ fn is_blob(text: &[u8]) -> bool {
     size.is_some_and(|size| size.first().is_some_and(u8::is_ascii_digit) && size.len() <= 8 && size.iter().all(digit))
 }
 
-fn without_line_feed(text: &[u8]) -> &[u8] {
-    text.strip_suffix(b"\n").unwrap_or(text)
+fn without_line_end<'a>(text: &'a [u8], inner: Unwrapped<'a>) -> Opened<'a> {
+    let (text, inner) = without_return(text.strip_suffix(b"\n").unwrap_or(text), inner);
+    Opened::Text(text, inner)
+}
+
+/// A carriage return may be a part of the line's end, or of a client's words: who takes the line in is told of it.
+fn without_return<'a>(text: &'a [u8], inner: Unwrapped<'a>) -> (&'a [u8], Unwrapped<'a>) {
+    match text.strip_suffix(b"\r") {
+        Some(text) => (text, Unwrapped { returns: true, ..inner }),
+        None => (text, inner),
+    }
 }
 
 fn clear(buffer: &mut Vec<u8>) {
