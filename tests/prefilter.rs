@@ -3,17 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::path::{Path, PathBuf};
+#[path = "support/logs.rs"]
+mod logs;
+
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use logs::{READ_AT, is_bare, logs};
 use proptest::prelude::*;
 use turnaway::engine::{Engine, Options};
 use turnaway::grammar::{Grammar, Library};
 use turnaway::model::Attempt;
 use turnaway::store::Table;
-use turnaway::wrapper::{Piece, Unwrapper};
-
-const READ_AT: i64 = 1_795_446_253_000;
 
 fn grammars() -> Vec<Arc<Grammar>> {
     static ALL: OnceLock<Vec<Arc<Grammar>>> = OnceLock::new();
@@ -60,17 +61,6 @@ fn told(grammar: &Arc<Grammar>, pieces: &[&[u8]], restarts: bool) -> Vec<Attempt
     }
     engine.finish(&mut out);
     out
-}
-
-fn logs(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            logs(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "log") {
-            found.push(path);
-        }
-    }
 }
 
 #[test]
@@ -199,11 +189,6 @@ fn own_lines(grammar: &Grammar) -> Vec<Vec<u8>> {
     let lines = texts.flat_map(|text| text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>());
     // Which wrappers a program writes in is learned from its first lines: those of several logs do not mix.
     lines.filter(|line| is_bare(line)).collect()
-}
-
-fn is_bare(line: &[u8]) -> bool {
-    let mut unwrapper = Unwrapper::new(jiff::tz::TimeZone::UTC);
-    matches!(unwrapper.line(line, READ_AT), Piece::Whole(unwrapped) if unwrapped.kind.is_bare())
 }
 
 /// Writes some characters of a line in one of the ways in which they can be escaped.
