@@ -500,6 +500,35 @@ fn copytruncate_while_down() {
     }
 }
 
+/// Of the emptied file nothing was read yet, so only the copies that were read before tell where one is missing.
+#[test]
+fn copytruncate_more_often_than_copies_are_kept() {
+    for (rotations, down) in [(1, false), (1, true), (2, false), (2, true), (3, false), (3, true)] {
+        let mut bench = Bench::new();
+        bench.append("x.log", lines(0, 10));
+        bench.expect(&lines(0, 10)).copytruncate("x.log");
+        // The copy is read to its end and left.
+        bench.expect("").pass(30_000).expect("");
+        if down {
+            bench.kill();
+        }
+        let mut at = 10;
+        for _ in 0..rotations {
+            bench.append("x.log", lines(at, at + 5)).copytruncate("x.log");
+            at += 5;
+            if bench.path("x.log.3").exists() {
+                bench.remove("x.log.3");
+            }
+        }
+        bench.append("x.log", lines(at, at + 5));
+        match rotations {
+            1 => drop(bench.expect(&lines(10, at + 5))),
+            _ => drop(bench.expect_gap(&lines(at - 10, at + 5))),
+        }
+        bench.pass(30_000).expect("").kill().expect("");
+    }
+}
+
 #[test]
 fn the_old_file_is_gone_when_it_is_looked_for() {
     let mut bench = Bench::new();

@@ -307,7 +307,7 @@ impl Sink for Into<'_> {
     }
 
     fn gap(&mut self, log: &Path, why: &str) {
-        tracing::warn!(source = self.config.spec.name, log = %log.display(), why, "lines of the log were lost");
+        tracing::warn!(source = self.config.spec.name, log = %log.display(), why, "lines of the log were lost, or may have been");
         self.log(log).gap();
     }
 

@@ -167,6 +167,10 @@ impl Known {
         })
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds one.
     pub(crate) fn add(&mut self, id: FileId, head: Option<&[u8]>) {
         self.0.retain(|(known, _)| *known != id);

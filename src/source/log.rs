@@ -254,6 +254,21 @@ impl Log {
         true
     }
 
+    /// The rotated files, the oldest first.
+    ///
+    /// # Errors
+    /// When the directory cannot be read, or changed since the log was looked at: one of them may be a copy of a new live file that
+    /// nobody has opened yet.
+    pub(crate) fn rotated(&self) -> io::Result<Vec<Candidate>> {
+        let list = chain::list(&self.path, self.target.as_deref())?;
+        let now = fs::metadata(&self.path).ok().map(|meta| FileId::of(&meta));
+        match self.named {
+            Named::File(id, _) if now != Some(id) => Err(chain::changing()),
+            Named::Missing if now.is_some() => Err(chain::changing()),
+            _ => Ok(list),
+        }
+    }
+
     /// Takes all rotated files that there are for known.
     pub(crate) fn list_known(&mut self) -> io::Result<()> {
         let mut list = chain::list(&self.path, self.target.as_deref())?;
@@ -264,7 +279,7 @@ impl Log {
     /// The same at the very first look, but for what was the live file until a moment ago: between the start of the program (or of
     /// the machine, or the installation) and this look the log may have been rotated, and nobody has read that.
     fn list_older(&mut self) -> io::Result<()> {
-        let mut list = chain::list(&self.path, self.target.as_deref())?;
+        let mut list = self.rotated()?;
         let youngest = list.last().map(|file| file.id);
         let fresh = |file: &Candidate| {
             self.is_near(file.modified, ROTATE_WAIT) || (Some(file.id) == youngest && self.is_near(file.touched, ROTATE_WAIT))

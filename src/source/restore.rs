@@ -31,7 +31,7 @@ impl Log {
         if self.named == Named::Refused {
             return Err(io::Error::other("it cannot be read at the moment"));
         }
-        let mut list = match chain::list(&self.path, self.target.as_deref()) {
+        let mut list = match self.rotated() {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy || self.patient(now) => return Err(error),
             other => other.unwrap_or_default(),
         };
@@ -71,7 +71,7 @@ impl Log {
         if unreadable > 0 {
             self.gap(sink, &format!("{unreadable} rotated files cannot be read"));
         }
-        self.tell_losses(&stored, &located, sink);
+        self.tell_losses(&stored, &located, first_new, sink);
         self.done = unlocated_done(&stored, &located);
         self.known.get_or_insert_default().keep(&all, |id| !copies.contains(&id));
         self.stored.clear();
@@ -172,10 +172,12 @@ impl Log {
     }
 
     /// Says what cannot be read any more.
-    fn tell_losses(&mut self, stored: &[Position], located: &[bool], sink: &mut dyn Sink) {
+    fn tell_losses(&mut self, stored: &[Position], located: &[bool], first_new: usize, sink: &mut dyn Sink) {
         let youngest = stored.len().saturating_sub(1);
         let any = located.contains(&true);
         let packed = self.parts.iter().any(Part::is_packed);
+        let others_first = self.parts.front().is_some_and(|part| stored.last().is_some_and(|youngest| youngest.file != part.id));
+        let cut_off = first_new == 0 && others_first && stored.iter().any(|position| position.proof.offset > 0);
         let (mut lost, mut reread) = (0, false);
         for (place, position) in stored.iter().enumerate().filter(|(place, _)| !located[*place]) {
             if position.kind != Kind::Open {
@@ -184,7 +186,9 @@ impl Log {
             let anew = self.parts.iter().find(|part| part.id == position.file && part.offset == 0);
             lost += usize::from(match position.proof.offset {
                 // Nothing was read of it: it is what follows a file that was found, or one that is packed now, or it is gone.
-                0 => place == youngest && !any && !packed && anew.is_none(),
+                0 if anew.is_none() => place == youngest && !any && !packed,
+                // It was emptied after it was copied, perhaps more often than copies are kept: those that were read are gone.
+                0 => place == youngest && !any && cut_off,
                 // Of a rotated file that was read to its end nothing is lost.
                 offset => place == youngest || position.size > offset,
             });

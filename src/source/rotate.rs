@@ -37,7 +37,7 @@ impl Log {
     /// # Errors
     /// When the directory or one of these files cannot be read, or changed meanwhile.
     pub(crate) fn fill_in(&mut self, at: usize, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> io::Result<usize> {
-        let mut list = chain::list(&self.path, self.target.as_deref())?;
+        let mut list = self.rotated()?;
         let all = chain::with_heads(&mut list)?;
         if self.known.is_none() {
             self.known.get_or_insert_default().keep(&all, |_| true);
@@ -60,12 +60,21 @@ impl Log {
         // The file that was read last is deleted already, and others were rotated: nobody knows whether these are all of them.
         let is_gone = |part: &Part| part.deleted() && !places.iter().any(|(id, _)| *id == part.id);
         let rotated = !open.is_empty() || self.parts.get(at).is_some_and(|part| places.iter().any(|(id, _)| *id == part.id));
-        let broken = rotated && at.checked_sub(1).and_then(|before| self.parts.get(before)).is_some_and(is_gone);
+        let broken = match at.checked_sub(1).and_then(|before| self.parts.get(before)) {
+            Some(before) => rotated && is_gone(before),
+            None => self.is_cut_off(&seen, &open),
+        };
         self.known.get_or_insert_default().keep(&all, |id| !later.contains(&id));
         if broken {
             self.gap(sink, "it was rotated so often since the last look that the file before was deleted, and perhaps others after it");
         }
         Ok(self.insert(at, open, &places, sink))
+    }
+
+    /// Whether all rotated files that were known are gone, and others are there: nobody knows what was between them.
+    fn is_cut_off(&self, seen: &[Seen<'_>], open: &[(usize, Part)]) -> bool {
+        let before = |first: usize| seen.iter().take(first).any(|one| one.known);
+        self.known.as_ref().is_some_and(|known| !known.is_empty()) && open.first().is_some_and(|(first, _)| !before(*first))
     }
 
     /// While there is no live file: looks for rotated files if something happened in the directory since the last time.
@@ -94,7 +103,7 @@ impl Log {
     pub(crate) fn emptied(&mut self, at: usize, others: &dyn Fn(FileId) -> bool, sink: &mut dyn Sink) -> io::Result<()> {
         let part = &self.parts[at];
         let (proof, skipping, head, floor) = (part.proof(), part.skipping(), part.head().to_vec(), part.modified);
-        let mut list = chain::list(&self.path, self.target.as_deref())?;
+        let mut list = self.rotated()?;
         let all = chain::with_heads(&mut list)?;
         let seen = self.examine(&all, others, Some(floor));
         let copy = self.find_copy(&seen, &proof, skipping)?;
