@@ -11,7 +11,6 @@ mod summary;
 mod totals;
 mod write;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -60,9 +59,8 @@ pub struct SqliteStore {
     copy: Arc<Copy>,
     /// Makes the copy, or something of it.
     worker: Mutex<Option<JoinHandle<()>>>,
-    /// Held, not read: the kernel lets go of the lock when the file is closed, however the process ends. The last field,
-    /// so that it is dropped after the connections.
-    _lock: File,
+    /// Held, not read. The last field, so that it is dropped after the connections.
+    _lock: open::Claim,
 }
 
 #[derive(Debug)]

@@ -24,9 +24,20 @@ const WAL_BYTES: i64 = 16 * 1024 * 1024;
 /// The settings that decide how fast a connection writes.
 pub(super) const MEASURED: &[&str] = &["synchronous", "cache_size", "wal_autocheckpoint", "journal_size_limit"];
 
+/// A lock on a database, held until this is dropped or the process ends.
+#[derive(Debug)]
+pub(super) struct Claim(File);
+
+impl Drop for Claim {
+    /// Closing the file is not enough: a child that was forked just now, as for a hook, has it open, too, until it executes its program.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Makes the file if there is none, and locks it against other processes. Returns its real path, so that two links to
 /// one file have one lock.
-pub(super) fn claim(path: &Path) -> Result<(PathBuf, File), StoreError> {
+pub(super) fn claim(path: &Path) -> Result<(PathBuf, Claim), StoreError> {
     let error = |source| StoreError::Open { path: path.to_owned(), source };
     // Made here rather than by SQLite for its mode: the rows name people and addresses.
     match OpenOptions::new().write(true).create_new(true).mode(0o640).open(path) {
@@ -42,7 +53,7 @@ pub(super) fn claim(path: &Path) -> Result<(PathBuf, File), StoreError> {
         Ok(holder) => StoreError::Locked { path: path.clone(), holder },
         Err(source) => StoreError::Open { path: lock_path.clone(), source },
     })?;
-    Ok((path, lock))
+    Ok((path, Claim(lock)))
 }
 
 /// Takes the lock; fails with what the file says when another process has it.
@@ -95,4 +106,21 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     })
     .map_err(error)?;
     Ok(conn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_has_not_executed_its_program_does_not_keep_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        let (_, claimed) = claim(&path).unwrap();
+        let inherited = claimed.0.try_clone().unwrap();
+        assert!(matches!(claim(&path), Err(StoreError::Locked { .. })));
+        drop(claimed);
+        claim(&path).unwrap();
+        drop(inherited);
+    }
 }
