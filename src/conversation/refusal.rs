@@ -143,7 +143,7 @@ impl Why {
 
     /// What the product's own texts say, the heaviest first, with the reasons that the rule gives at their place among them.
     fn own_texts(&mut self, grammar: &Grammar, words: &[u8], given: &[Reason], facts: &mut Facts) {
-        let mut texts: Vec<_> = grammar.own_texts.all(words).collect();
+        let mut texts = grammar.own_texts.all(words);
         texts.sort_by_key(|text| std::cmp::Reverse(text.weight));
         let first = texts.iter().take_while(|text| text.weight > self.weight).count();
         for (index, text) in texts.iter().enumerate() {

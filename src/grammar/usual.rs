@@ -318,8 +318,8 @@ mod tests {
             ("Goodbye from {client_id}, who was here", true),
             ("{client_id} here", true),
         ] {
-            let (grammar, _) = load("x.toml", &source(other), &Arc::new(Texts { entries: Vec::new() }))
-                .unwrap_or_else(|faults| panic!("{other}: {faults}"));
+            let (grammar, _) =
+                load("x.toml", &source(other), &Arc::new(Texts::default())).unwrap_or_else(|faults| panic!("{other}: {faults}"));
             assert_eq!(form(&grammar, "Hello 192.0.2.7:1 here").is_some(), learned, "{other}");
         }
     }

@@ -347,7 +347,7 @@ mod tests {
             log = "[2026-11-23 15:50:14] [T 1] Denied a"
             rows = [{ clientId = "a" }]
         "#;
-        let Ok((grammar, _)) = load("x.toml", source, &Arc::new(Texts { entries: Vec::new() })) else { panic!("does not load") };
+        let Ok((grammar, _)) = load("x.toml", source, &Arc::new(Texts::default())) else { panic!("does not load") };
         let zone = jiff::tz::TimeZone::UTC;
         let context = TimeContext { zone: &zone, reference: 0 };
         let known = |message: &[u8]| grammar.find(crate::grammar::Message::plain(message), |_, _| true).is_some();
@@ -405,8 +405,7 @@ rows = []
 
     #[test]
     fn levels_may_be_padded_and_the_rest_of_the_header_tells_the_first_stamp() {
-        let (grammar, _) =
-            load("example.toml", GRAMMAR, &Arc::new(Texts { entries: Vec::new() })).unwrap_or_else(|_| panic!("does not load"));
+        let (grammar, _) = load("example.toml", GRAMMAR, &Arc::new(Texts::default())).unwrap_or_else(|_| panic!("does not load"));
         let context = TimeContext { zone: &jiff::tz::TimeZone::UTC, reference: 0 };
         let mut reader = HeaderReader::new(None);
         let known = |message: &[u8]| message == b"access denied";

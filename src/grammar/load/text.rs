@@ -16,14 +16,18 @@ use crate::grammar::texts::{Texts, TlsText};
 pub fn load_texts(file: &str, source: &str) -> Result<Texts, Faults> {
     let (mut reader, document) = Reader::document(source);
     let mut top = reader.table(document.get_ref(), document.span(), "a file of texts");
-    let mut texts = Texts::default();
+    let mut entries = Vec::new();
     for (table, span) in top.tables(&mut reader, "text") {
         let mut entry = text(&mut reader, table, span);
         entry.tls = entry.tls.or(Some(true));
-        texts.entries.push(entry);
+        entries.push(entry);
     }
     top.finish(&mut reader);
-    if reader.faults.is_empty() { Ok(texts) } else { Err(Faults { file: file.to_owned(), text: source.to_owned(), found: reader.faults }) }
+    if reader.faults.is_empty() {
+        Ok(Texts::new(entries))
+    } else {
+        Err(Faults { file: file.to_owned(), text: source.to_owned(), found: reader.faults })
+    }
 }
 
 /// One `[[text]]`.
