@@ -63,7 +63,8 @@ impl Log {
                     Ok(_) => {}
                     Err(error) if self.patient(now) => {
                         self.fail("read the rotated files of", &error.to_string());
-                        self.parts[at].visited = false;
+                        // Of one that had its place before, the place stays known.
+                        self.parts[at].visited = !look;
                         return false;
                     }
                     Err(error) => {
@@ -186,5 +187,46 @@ impl Log {
                 self.done.pop_front();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::source::Start;
+    use crate::source::decide::Holder;
+
+    struct Nobody;
+
+    impl Sink for Nobody {
+        fn lines(&mut self, _log: &Path, _bytes: &[u8]) {}
+        fn gap(&mut self, _log: &Path, _why: &str) {}
+        fn reread(&mut self, _log: &Path) {}
+    }
+
+    fn read(log: &mut Log) {
+        log.settle(0, Holder::Nobody, &|_| false, &mut Nobody);
+        log.pump(0, &mut usize::MAX.clone(), &mut Vec::new(), &|_| false, &mut Nobody);
+    }
+
+    /// Killed then, it would take all that was rotated since for old.
+    #[test]
+    fn a_place_that_is_known_stays_known_while_files_are_renamed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.log");
+        fs::write(&path, "").unwrap();
+        let mut log = Log::new(path.clone(), Start::Beginning, 100, Vec::new());
+        log.look(0);
+        read(&mut log);
+        assert_eq!(log.positions().len(), 1);
+        fs::write(&path, "line\n").unwrap();
+        log.look(0);
+        fs::rename(&path, dir.path().join("x.log.1")).unwrap();
+        fs::write(&path, "").unwrap();
+        read(&mut log);
+        assert_eq!(log.positions().len(), 1, "{:?}", log.status());
     }
 }
