@@ -16,6 +16,7 @@ mod latency;
 mod logs;
 mod mosquitto;
 mod process;
+mod products;
 mod replay;
 mod report;
 mod resting;
@@ -65,6 +66,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("docker", |plan, report| replay::end_to_end(plan, report, Kind::Docker)),
     ("flood", |plan, report| replay::end_to_end(plan, report, Kind::Flood)),
     ("several", several::brokers),
+    ("products", products::all),
     ("stages", stages::all),
     ("store", store::upserts),
     ("latency", latency::append_to_visible),
