@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use real::Manager;
 use real::service::{ANY, Scene};
-use real::{Manager, wait_until};
 
 // ── what the service manager hears ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -147,10 +147,7 @@ fn sources_come_and_go_and_the_others_notice_nothing() {
         file.write_all(line.as_bytes()).unwrap();
     };
     open("1795446175: New connection from 192.0.2.77:5001 on port 1883.\n");
-    wait_until("the line", || match daemon.source("a") {
-        Some(source) if source["lines"] == 4 => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    daemon.source_once("a", |source| source["lines"] == 4);
     scene.refuse("c.log", "third");
     scene.configure(&[("a", "a.log"), ("c", "c.log")], ANY);
     let status = scene.reload(&daemon);
@@ -161,7 +158,8 @@ fn sources_come_and_go_and_the_others_notice_nothing() {
     let row = daemon.has("open");
     assert_eq!((row["ipAddress"].as_str(), row["attempts"].as_u64()), (Some("192.0.2.77"), Some(1)), "{row:#}");
     assert!(row["inferred"].as_array().unwrap().is_empty(), "{row:#}");
-    assert_eq!(daemon.source("a").unwrap()["lines"], 5, "it was not read again");
+    // It was not read again.
+    daemon.source_once("a", |source| source["lines"] == 5);
     daemon.says("added=c removed=b changed=none");
 
     // What comes back goes on where it was.
@@ -186,8 +184,7 @@ fn a_source_that_changes_goes_on_where_it_was() {
     let row = daemon.has("second");
     assert_eq!(row["tlsUsed"], true, "{row:#}");
     assert_eq!(daemon.has("first")["attempts"], 1);
-    let source = daemon.source("a").unwrap();
-    assert_eq!((source["lines"].as_u64(), source["refused"].as_u64()), (Some(4), Some(2)), "{source:#}");
+    daemon.source_once("a", |source| (source["lines"].as_u64(), source["refused"].as_u64()) == (Some(4), Some(2)));
     // Another path of the same source.
     let text = std::fs::read_to_string(&scene.config).unwrap();
     std::fs::write(&scene.config, text.replace("a.log", "[ad].log")).unwrap();

@@ -123,6 +123,14 @@ impl Served {
         sources.as_array().unwrap().iter().find(|source| source["name"] == name).cloned()
     }
 
+    /// The state of a source, once it is so: it is told after the rows.
+    pub(crate) fn source_once(&self, name: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        wait_until("the state of the source", || match self.source(name) {
+            Some(source) if is_so(&source) => Ok(source),
+            other => Err(format!("{other:#?}")),
+        })
+    }
+
     pub(crate) fn ends(&mut self) -> ExitStatus {
         wait_until("the end", || self.child.try_wait().unwrap().ok_or_else(|| "it runs".to_owned()))
     }
